@@ -39,6 +39,7 @@ public static class JsonPatch
     }
 
     /// <summary>Applies all operations of <paramref name="patch"/> in order and writes the result in canonical form; nothing is written where one fails.</summary>
+    /// <remarks>Operations may nest values deeper than <see cref="JsonTape.MaxDepth"/>; such a result is written, but can no longer be parsed here.</remarks>
     /// <param name="document">The document to change.</param>
     /// <param name="patch">A JSON Patch; all six operations of RFC 6902, section 4 are supported.</param>
     /// <param name="result">Receives the canonical result.</param>

@@ -32,7 +32,7 @@ static class RandomJson
     public static Gen<string> Value { get; } = Gen.Recursive<string>((depth, inner) =>
         depth > 5 ? Scalar : Gen.Frequency((3, Scalar), (4, Object(inner)), (3, Array(inner)))).Select(Gap, Gap, (value, before, after) => before + value + after);
 
-    /// <summary>A value and another that came from it by small changes of its text, as an update comes from its predecessor.</summary>
+    /// <summary>Two values: either unrelated, or two versions of a keyed list of which elements came, went, moved and changed.</summary>
     public static Gen<(string From, string To)> Pair { get; } = Gen.OneOf(
         Gen.Select(Value, Value),
         Gen.Select(Keyed(), Keyed()));
