@@ -40,44 +40,44 @@ static unsafe class JsonScanner
             switch (*p)
             {
                 case (byte)'"':
-                {
-                    var start = p;
-                    p = ScanString(text, length, p + 1, out var flags);
-                    p++;
-                    if ((flags & JsonTokenFlags.Canonical) == 0)
-                        untidy = start;
-                    Append(ref tokens, ref count, text, start, p, JsonKind.String, flags);
-                    goto AfterValue;
-                }
+                    {
+                        var start = p;
+                        p = ScanString(text, length, p + 1, out var flags);
+                        p++;
+                        if ((flags & JsonTokenFlags.Canonical) == 0)
+                            untidy = start;
+                        Append(ref tokens, ref count, text, start, p, JsonKind.String, flags);
+                        goto AfterValue;
+                    }
 
                 case (byte)'{':
                 case (byte)'[':
-                {
-                    if (++depth > JsonTape.MaxDepth)
-                        Throw(text, length, p, $"nested deeper than {JsonTape.MaxDepth}");
-                    if (count == tokens.Length)
-                        Grow(ref tokens);
-                    inObject = *p == '{';
-                    ref var opened = ref tokens[count];
-                    opened.Start = (int)(p - text);
-                    opened.Length = 0;
-                    opened.Next = parent;
-                    opened.Children = 0;
-                    opened.Kind = inObject ? JsonKind.Object : JsonKind.Array;
-                    opened.Flags = JsonTokenFlags.Sorted;
-                    parent = count++;
-                    p++;
-                    if (IsWhitespace(*p))
                     {
-                        untidy = p;
-                        p = SkipWhitespace(p);
+                        if (++depth > JsonTape.MaxDepth)
+                            Throw(text, length, p, $"nested deeper than {JsonTape.MaxDepth}");
+                        if (count == tokens.Length)
+                            Grow(ref tokens);
+                        inObject = *p == '{';
+                        ref var opened = ref tokens[count];
+                        opened.Start = (int)(p - text);
+                        opened.Length = 0;
+                        opened.Next = parent;
+                        opened.Children = 0;
+                        opened.Kind = inObject ? JsonKind.Object : JsonKind.Array;
+                        opened.Flags = JsonTokenFlags.Sorted;
+                        parent = count++;
+                        p++;
+                        if (IsWhitespace(*p))
+                        {
+                            untidy = p;
+                            p = SkipWhitespace(p);
+                        }
+                        if (*p == (inObject ? '}' : ']'))
+                            goto Close;
+                        if (inObject)
+                            goto Name;
+                        goto Value;
                     }
-                    if (*p == (inObject ? '}' : ']'))
-                        goto Close;
-                    if (inObject)
-                        goto Name;
-                    goto Value;
-                }
 
                 case (byte)'-':
                 case >= (byte)'0' and <= (byte)'9':

@@ -1,0 +1,22 @@
+namespace Replicator.Core.Events;
+
+/// <summary>An event on its way into a stream.</summary>
+/// <remarks>
+/// A store chooses the encoding of <see cref="State"/>: the whole object, an RFC 6902 patch from <see cref="PreviousState"/>, or something tighter. Whatever it chooses,
+/// what it reads back is <see cref="State"/>, byte for byte.
+/// </remarks>
+public sealed class ProposedEvent
+{
+    /// <summary>Deterministic (see <see cref="EventId"/>): the same change proposed again has the same id, so that a retry is idempotent.</summary>
+    public required Guid Id { get; init; }
+    /// <summary>The type.</summary>
+    public required EventType Type { get; init; }
+    /// <summary>The metadata.</summary>
+    public required EventMetadata Metadata { get; init; }
+    /// <summary>The object's new state as canonical JSON; empty for events without one. Valid until the append returns.</summary>
+    public ReadOnlyMemory<byte> State { get; init; }
+    /// <summary>The state that the stream last recorded of the same object (same uid), where the recorder still holds it; empty otherwise.</summary>
+    public ReadOnlyMemory<byte> PreviousState { get; init; }
+    /// <summary>SHA-256 over the predecessor's hash, the metadata and the state: see <see cref="HashChain"/>.</summary>
+    public required ReadOnlyMemory<byte> Hash { get; init; }
+}
