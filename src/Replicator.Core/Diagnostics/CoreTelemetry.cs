@@ -1,0 +1,29 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+
+namespace Replicator.Core.Diagnostics;
+
+/// <summary>Traces and metrics of recorder, projector and publisher.</summary>
+public static class CoreTelemetry
+{
+    /// <summary>The name of the activity source and of the meter.</summary>
+    public const string Name = "Replicator.Core";
+
+    static readonly Meter Meter = new(Name);
+
+    /// <summary>The activity source.</summary>
+    public static ActivitySource Source { get; } = new(Name);
+
+    /// <summary>Events durably recorded, by stream.</summary>
+    public static Counter<long> EventsRecorded { get; } = Meter.CreateCounter<long>("replicator.recorder.events", "{event}", "Events durably recorded.");
+
+    /// <summary>Appends that were tried again because the store was unavailable, by stream.</summary>
+    public static Counter<long> AppendRetries { get; } =
+        Meter.CreateCounter<long>("replicator.recorder.append.retries", "{append}", "Appends that were tried again because the store was unavailable.");
+
+    /// <summary>Events applied to a projection.</summary>
+    public static Counter<long> EventsProjected { get; } = Meter.CreateCounter<long>("replicator.projector.events", "{event}", "Events applied to a projection.");
+
+    /// <summary>Changes published to the bus and confirmed.</summary>
+    public static Counter<long> ChangesPublished { get; } = Meter.CreateCounter<long>("replicator.publisher.changes", "{change}", "Changes published and confirmed.");
+}

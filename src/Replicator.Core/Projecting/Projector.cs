@@ -1,0 +1,50 @@
+using Replicator.Core.Diagnostics;
+using Replicator.Core.Storage;
+
+namespace Replicator.Core.Projecting;
+
+/// <summary>Keeps a projection at the end of the log, and builds a new generation of it beside the one that readers use.</summary>
+public sealed class Projector(IEventStore events, ISnapshotStore snapshots)
+{
+    /// <summary>Follows the log from the projection's checkpoint until it is cancelled.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        var checkpoint = await snapshots.GetCheckpointAsync(cancellationToken).ConfigureAwait(false);
+        await foreach (var page in events.SubscribeAsync(checkpoint, new ReadOptions(), cancellationToken).ConfigureAwait(false))
+        {
+            using (page)
+            {
+                await snapshots.ApplyAsync(page, cancellationToken).ConfigureAwait(false);
+                CoreTelemetry.EventsProjected.Add(page.Events.Count);
+            }
+        }
+    }
+
+    /// <summary>Brings the projection to the end that the log has now.</summary>
+    public async Task CatchUpAsync(CancellationToken cancellationToken)
+    {
+        var checkpoint = await snapshots.GetCheckpointAsync(cancellationToken).ConfigureAwait(false);
+        await foreach (var page in events.ReadAllAsync(checkpoint, new ReadOptions(), cancellationToken).ConfigureAwait(false))
+        {
+            using (page)
+                await snapshots.ApplyAsync(page, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Folds the log anew; readers keep the old generation until the new one is whole. One that was interrupted goes on where it stopped.</summary>
+    public async Task RebuildAsync(IProgress<RebuildProgress>? progress, CancellationToken cancellationToken)
+    {
+        await using var rebuild = await snapshots.BeginRebuildAsync(cancellationToken).ConfigureAwait(false);
+        var checkpoint = await rebuild.GetCheckpointAsync(cancellationToken).ConfigureAwait(false);
+        var head = await events.GetHeadAsync(cancellationToken).ConfigureAwait(false);
+        await foreach (var page in events.ReadAllAsync(checkpoint, new ReadOptions(), cancellationToken).ConfigureAwait(false))
+        {
+            using (page)
+            {
+                await rebuild.ApplyAsync(page, cancellationToken).ConfigureAwait(false);
+                progress?.Report(new RebuildProgress(page.Position, Math.Max(head, page.Position)));
+            }
+        }
+        await rebuild.CompleteAsync(cancellationToken).ConfigureAwait(false);
+    }
+}

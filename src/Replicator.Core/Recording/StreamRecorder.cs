@@ -1,0 +1,318 @@
+using System.Runtime.InteropServices;
+using Replicator.Core.Diagnostics;
+using Replicator.Core.Events;
+using Replicator.Core.Json;
+using Replicator.Core.Kubernetes;
+using Replicator.Core.Redaction;
+using Replicator.Core.Storage;
+
+namespace Replicator.Core.Recording;
+
+/// <summary>
+/// Turns what a reflector learned into the events of its stream: redacted, in canonical form, chained by hash, each change exactly once. When <see cref="HandleAsync"/> returns, the deltas are durable.
+/// </summary>
+/// <remarks>
+/// One instance is the one writer of its stream: it appends with the revision it believes in, and a store that disagrees ends it. Not thread-safe.
+/// </remarks>
+public sealed class StreamRecorder : IDisposable
+{
+    static readonly TimeSpan ProgressPeriod = TimeSpan.FromMinutes(1);
+
+    readonly IEventStore _store;
+    readonly string _cluster;
+    readonly StreamId _stream;
+    readonly GroupResource _type;
+    readonly Redactor _redactor;
+    readonly TimeProvider _time;
+    readonly HashChain _chain = new();
+    readonly JsonTape _tape = new();
+    readonly JsonEdits _edits = new();
+    readonly PooledBufferWriter _states = new();
+    readonly List<Drafted> _drafts = [];
+    readonly Dictionary<(string Namespace, string Name), Live> _live = [];
+    readonly HashSet<(string Namespace, string Name)> _listed = [];
+    readonly byte[] _hash = new byte[HashChain.HashLength];
+
+    long _revision = -1;
+    int _epoch;
+    bool _listing, _everSynced, _synced;
+    string? _resumeVersion;
+    DateTimeOffset? _lastObserved, _lastRecorded;
+
+    StreamRecorder(IEventStore store, string cluster, GroupResource type, Redactor redactor, TimeProvider time)
+    {
+        (_store, _cluster, _type, _redactor, _time) = (store, cluster, type, redactor, time);
+        _stream = new StreamId(cluster, type);
+    }
+
+    /// <summary>The last durable resource version to resume from; null where a list is needed.</summary>
+    public string? ResumeVersion => _synced ? _resumeVersion : null;
+
+    /// <summary>How many deltas said nothing new: re-deliveries after a reconnect.</summary>
+    public long Duplicates { get; private set; }
+
+    /// <summary>Opens a stream: folds what it holds to learn where to go on.</summary>
+    public static async Task<StreamRecorder> OpenAsync(
+        IEventStore store, string cluster, GroupResource type, Redactor redactor, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var recorder = new StreamRecorder(store, cluster, type, redactor, time);
+        await foreach (var page in store.ReadStreamAsync(recorder._stream, 0, backwards: false, new ReadOptions(States: false), cancellationToken).ConfigureAwait(false))
+        {
+            using (page)
+            {
+                foreach (var recorded in page.Events)
+                    recorder.Recover(recorded);
+            }
+        }
+        return recorder;
+    }
+
+    /// <summary>Records the deltas in their order and returns when they are durable.</summary>
+    /// <exception cref="WrongExpectedRevisionException">Another writer has taken the stream over; this one must stop.</exception>
+    /// <exception cref="FormatException">A delta's object is not what an API server sends. Nothing of the batch was recorded.</exception>
+    public async ValueTask HandleAsync(IReadOnlyList<Delta> deltas, CancellationToken cancellationToken)
+    {
+        _drafts.Clear();
+        _states.Clear();
+        foreach (var delta in deltas)
+            Draft(delta);
+        if (_drafts.Count == 0)
+            return;
+
+        var events = new List<ProposedEvent>(_drafts.Count);
+        var states = _states.WrittenMemory;
+        foreach (ref readonly var draft in CollectionsMarshal.AsSpan(_drafts))
+        {
+            events.Add(new ProposedEvent
+            {
+                Id = draft.Id,
+                Type = draft.Type,
+                Metadata = draft.Metadata,
+                State = states.Slice(draft.Start, draft.Length),
+                Hash = draft.Hash,
+            });
+        }
+
+        // Ids are deterministic, so the same batch may be sent until it is acknowledged: nothing is lost while the store is away, and nothing doubled when only its answer was.
+        var expected = ExpectedRevision.Exactly(_revision - events.Count);
+        for (var delay = TimeSpan.FromMilliseconds(200); ; delay = TimeSpan.FromTicks(Math.Min(delay.Ticks * 2, TimeSpan.FromSeconds(10).Ticks)))
+        {
+            try
+            {
+                await _store.AppendAsync(_stream, expected, events, cancellationToken).ConfigureAwait(false);
+                break;
+            }
+            catch (StoreUnavailableException exception)
+            {
+                CoreTelemetry.AppendRetries.Add(1, new KeyValuePair<string, object?>("stream", _stream.Name));
+                StoreUnavailable?.Invoke(exception);
+                await Task.Delay(delay, _time, cancellationToken).ConfigureAwait(false);
+            }
+        }
+        CoreTelemetry.EventsRecorded.Add(events.Count, new KeyValuePair<string, object?>("stream", _stream.Name));
+    }
+
+    /// <summary>Raised each time the store could not take a batch, before it is tried again.</summary>
+    public event Action<StoreUnavailableException>? StoreUnavailable;
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _chain.Dispose();
+        _edits.Dispose();
+        _states.Dispose();
+    }
+
+    void Draft(in Delta delta)
+    {
+        switch (delta.Kind)
+        {
+            case DeltaKind.Added or DeltaKind.Modified or DeltaKind.Deleted:
+                DraftChange(delta, delta.Kind == DeltaKind.Deleted);
+                break;
+            case DeltaKind.ListStarted:
+                _listing = true;
+                _synced = false;
+                _listed.Clear();
+                DraftObservation(delta, EventType.SyncStarted);
+                break;
+            case DeltaKind.Listed:
+                DraftChange(delta, deleted: false);
+                break;
+            case DeltaKind.ListCompleted:
+                // What is recorded as live and was not listed went away while nobody could see.
+                foreach (var (key, live) in _live.Where(pair => !_listed.Contains(pair.Key)).OrderBy(pair => pair.Key).ToList())
+                    DraftMissed(delta, key, live);
+                _listing = false;
+                _listed.Clear();
+                _synced = _everSynced = true;
+                _resumeVersion = delta.ResourceVersion;
+                DraftObservation(delta, EventType.SyncCompleted);
+                break;
+            case DeltaKind.ListAborted:
+                _listing = false;
+                _listed.Clear();
+                break;
+            case DeltaKind.Bookmark:
+                _lastObserved = delta.ObservedAt;
+                if (_synced && delta.ResourceVersion != _resumeVersion && !(delta.ObservedAt - _lastRecorded < ProgressPeriod))
+                {
+                    _resumeVersion = delta.ResourceVersion;
+                    DraftObservation(delta, EventType.Progressed);
+                }
+                break;
+            case DeltaKind.Gap:
+                _synced = false;
+                DraftObservation(delta, EventType.GapObserved);
+                break;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(delta), delta.Kind, "Unknown kind of delta.");
+        }
+    }
+
+    void DraftChange(in Delta delta, bool deleted)
+    {
+        _tape.Parse(delta.Object);
+        var header = ObjectHeader.Read(_tape, _tape.Root);
+        var key = (header.Object.Namespace, header.Object.Name);
+        var version = header.ResourceVersion;
+        if (_listing)
+            _listed.Add(key);
+
+        var known = _live.TryGetValue(key, out var live);
+        if (known && live.Uid == header.Object.Uid)
+        {
+            if (!deleted && (live.ResourceVersion == version || IsOlder(version, live.ResourceVersion)))
+            {
+                if (!_listing)
+                    Duplicates++;
+                return;
+            }
+        }
+        else if (!_listing && _synced && (deleted || IsNotNewer(version, _resumeVersion)))
+        {
+            // A deletion of what the log does not know as live, or a change from before the resume point: it has been recorded already.
+            if (deleted && !IsNotNewer(version, _resumeVersion))
+                DraftObject(delta, EventType.ObjectDeleted, header);
+            else
+                Duplicates++;
+            return;
+        }
+        else if (known)
+        {
+            // The same name with another uid: the old object's deletion was missed.
+            DraftMissed(delta, key, live);
+            known = false;
+        }
+
+        var type = deleted ? EventType.ObjectDeleted : known ? EventType.ObjectModified : EventType.ObjectAdded;
+        DraftObject(delta, type, header);
+        if (deleted)
+            _live.Remove(key);
+        else
+            _live[key] = new Live(header.Object.Uid, version);
+        if (!_listing)
+            _resumeVersion = version;
+    }
+
+    void DraftObject(in Delta delta, EventType type, ObjectHeader header)
+    {
+        var start = _states.WrittenCount;
+        if (_redactor.Concerns(_type))
+        {
+            _edits.Clear();
+            _redactor.Redact(_type, _tape, _tape.Root, header.Object, _edits);
+            CanonicalJson.Write(_tape, _tape.Root, _states, _edits);
+        }
+        else
+        {
+            CanonicalJson.Write(_tape, _tape.Root, _states);
+        }
+        var metadata = Metadata(delta, header.Object, header.ResourceVersion);
+        Add(type, metadata, EventId.ForObject(_cluster, header.Object.Uid, header.ResourceVersion, _epoch, type), start);
+    }
+
+    void DraftMissed(in Delta delta, (string Namespace, string Name) key, Live live)
+    {
+        var metadata = Metadata(delta, new ObjectIdentity(key.Namespace, key.Name, live.Uid), delta.ResourceVersion) with { Provenance = Provenance.Relist };
+        Add(EventType.ObjectDeleted, metadata, EventId.ForObject(_cluster, live.Uid, delta.ResourceVersion, _epoch, EventType.ObjectDeleted), _states.WrittenCount);
+        _live.Remove(key);
+    }
+
+    void DraftObservation(in Delta delta, EventType type)
+    {
+        var metadata = Metadata(delta, new ObjectIdentity("", "", ""), delta.ResourceVersion);
+        if (type == EventType.GapObserved)
+            metadata = metadata with { GapFrom = _resumeVersion ?? "", GapFromTime = _lastObserved, Reason = delta.Reason };
+        Add(type, metadata, EventId.ForPlace(_stream, _revision + 1, type), _states.WrittenCount);
+    }
+
+    EventMetadata Metadata(in Delta delta, ObjectIdentity identity, string version) => new()
+    {
+        Cluster = _cluster,
+        Type = delta.Type,
+        Object = identity,
+        ResourceVersion = version,
+        ObservedAt = Microseconds(delta.ObservedAt),
+        Provenance = _listing && _everSynced ? Provenance.Relist : delta.Provenance,
+        Epoch = _epoch,
+        TraceParent = delta.TraceParent,
+    };
+
+    void Add(EventType type, EventMetadata metadata, Guid id, int start)
+    {
+        _chain.Compute(_revision < 0 ? default : _hash, type, metadata, _states.WrittenSpan[start..], _hash);
+        _revision++;
+        _lastObserved = _lastRecorded = metadata.ObservedAt;
+        _drafts.Add(new Drafted(id, type, metadata, start, _states.WrittenCount - start, _hash.ToArray()));
+    }
+
+    void Recover(RecordedEvent recorded)
+    {
+        _revision = recorded.Revision;
+        recorded.Hash.Span.CopyTo(_hash);
+        var metadata = recorded.Metadata;
+        _epoch = metadata.Epoch;
+        _lastObserved = _lastRecorded = metadata.ObservedAt;
+        var key = (metadata.Object.Namespace, metadata.Object.Name);
+        switch (recorded.Type)
+        {
+            case EventType.ObjectAdded or EventType.ObjectModified:
+                _live[key] = new Live(metadata.Object.Uid, metadata.ResourceVersion);
+                if (_synced)
+                    _resumeVersion = metadata.ResourceVersion;
+                break;
+            case EventType.ObjectDeleted:
+                // The deletion of a former bearer of the name may follow its successor's creation.
+                if (_live.TryGetValue(key, out var live) && live.Uid == metadata.Object.Uid)
+                    _live.Remove(key);
+                if (_synced)
+                    _resumeVersion = metadata.ResourceVersion;
+                break;
+            case EventType.SyncStarted or EventType.GapObserved:
+                _synced = false;
+                break;
+            case EventType.SyncCompleted:
+                _synced = _everSynced = true;
+                _resumeVersion = metadata.ResourceVersion;
+                break;
+            case EventType.Progressed:
+                _resumeVersion = metadata.ResourceVersion;
+                break;
+            default:
+                break;
+        }
+    }
+
+    static bool IsOlder(string version, string than) =>
+        ResourceVersion.IsComparable(version) && ResourceVersion.IsComparable(than) && ResourceVersion.Compare(version, than) < 0;
+
+    static bool IsNotNewer(string version, string? than) =>
+        than is not null && (version == than || IsOlder(version, than));
+
+    static DateTimeOffset Microseconds(DateTimeOffset time) => HashChain.FromMicroseconds(HashChain.Microseconds(time));
+
+    readonly record struct Live(string Uid, string ResourceVersion);
+
+    readonly record struct Drafted(Guid Id, EventType Type, EventMetadata Metadata, int Start, int Length, byte[] Hash);
+}
