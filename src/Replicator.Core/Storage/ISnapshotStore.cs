@@ -26,6 +26,9 @@ public interface ISnapshotStore : IAsyncDisposable
     /// <summary>The gaps of a cluster, oldest first.</summary>
     ValueTask<IReadOnlyList<GapStatus>> GetGapsAsync(string cluster, GroupResource? type, CancellationToken cancellationToken);
 
+    /// <summary>A log position, as late as is cheap to find, before which no event of the cluster (or of one of its types) is later than the cut: where a read of what followed may start.</summary>
+    ValueTask<long> FindPositionAsync(string cluster, GroupResource? type, Cut cut, CancellationToken cancellationToken);
+
     /// <summary>The identities and resource versions of the live objects of a type as of the checkpoint: what a recorder starts from.</summary>
     IAsyncEnumerable<(ObjectIdentity Object, string ResourceVersion)> ListLiveAsync(string cluster, GroupResource type, CancellationToken cancellationToken);
 
