@@ -4,8 +4,11 @@ using Replicator.Core.Storage;
 namespace Replicator.Core.Projecting;
 
 /// <summary>Keeps a projection at the end of the log, and builds a new generation of it beside the one that readers use.</summary>
-public sealed class Projector(IEventStore events, ISnapshotStore snapshots)
+public sealed class Projector(IEventStore events, ISnapshotStore snapshots) : IDisposable
 {
+    // Held while a page is applied, and while a rebuilt generation takes the last events and the old one's place: the follower then finds everything that it had applied, and skips it.
+    readonly SemaphoreSlim _applying = new(1, 1);
+
     /// <summary>Follows the log from the projection's checkpoint until it is cancelled.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -14,7 +17,7 @@ public sealed class Projector(IEventStore events, ISnapshotStore snapshots)
         {
             using (page)
             {
-                await snapshots.ApplyAsync(page, cancellationToken).ConfigureAwait(false);
+                await ApplyAsync(page, cancellationToken).ConfigureAwait(false);
                 CoreTelemetry.EventsProjected.Add(page.Events.Count);
             }
         }
@@ -27,7 +30,7 @@ public sealed class Projector(IEventStore events, ISnapshotStore snapshots)
         await foreach (var page in events.ReadAllAsync(checkpoint, new ReadOptions(), cancellationToken).ConfigureAwait(false))
         {
             using (page)
-                await snapshots.ApplyAsync(page, cancellationToken).ConfigureAwait(false);
+                await ApplyAsync(page, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -35,6 +38,24 @@ public sealed class Projector(IEventStore events, ISnapshotStore snapshots)
     public async Task RebuildAsync(IProgress<RebuildProgress>? progress, CancellationToken cancellationToken)
     {
         await using var rebuild = await snapshots.BeginRebuildAsync(cancellationToken).ConfigureAwait(false);
+        await FoldAsync(rebuild, progress, cancellationToken).ConfigureAwait(false);
+        await _applying.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await FoldAsync(rebuild, progress, cancellationToken).ConfigureAwait(false);
+            await rebuild.CompleteAsync(cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _applying.Release();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _applying.Dispose();
+
+    async Task FoldAsync(ISnapshotRebuild rebuild, IProgress<RebuildProgress>? progress, CancellationToken cancellationToken)
+    {
         var checkpoint = await rebuild.GetCheckpointAsync(cancellationToken).ConfigureAwait(false);
         var head = await events.GetHeadAsync(cancellationToken).ConfigureAwait(false);
         await foreach (var page in events.ReadAllAsync(checkpoint, new ReadOptions(), cancellationToken).ConfigureAwait(false))
@@ -45,6 +66,18 @@ public sealed class Projector(IEventStore events, ISnapshotStore snapshots)
                 progress?.Report(new RebuildProgress(page.Position, Math.Max(head, page.Position)));
             }
         }
-        await rebuild.CompleteAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    async ValueTask ApplyAsync(EventPage page, CancellationToken cancellationToken)
+    {
+        await _applying.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await snapshots.ApplyAsync(page, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _applying.Release();
+        }
     }
 }

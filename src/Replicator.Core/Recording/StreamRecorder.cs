@@ -134,6 +134,8 @@ public sealed class StreamRecorder : IDisposable
                 _listing = true;
                 _synced = false;
                 _listed.Clear();
+                if (_revision < 0)
+                    DraftObservation(delta with { Reason = "first start: what was before is not known" }, EventType.GapObserved);
                 DraftObservation(delta, EventType.SyncStarted);
                 break;
             case DeltaKind.Listed:
@@ -247,13 +249,16 @@ public sealed class StreamRecorder : IDisposable
         Add(type, metadata, EventId.ForPlace(_stream, _revision + 1, type), _states.WrittenCount);
     }
 
+    // A clock may be set back; the times of a stream never run backwards, so that a time always cuts it in two.
+    DateTimeOffset Latest(DateTimeOffset observed) => observed < _lastRecorded ? _lastRecorded.Value : observed;
+
     EventMetadata Metadata(in Delta delta, ObjectIdentity identity, string version) => new()
     {
         Cluster = _cluster,
         Type = delta.Type,
         Object = identity,
         ResourceVersion = version,
-        ObservedAt = Microseconds(delta.ObservedAt),
+        ObservedAt = Microseconds(Latest(delta.ObservedAt)),
         Provenance = _listing && _everSynced ? Provenance.Relist : delta.Provenance,
         Epoch = _epoch,
         TraceParent = delta.TraceParent,

@@ -24,7 +24,7 @@ public sealed class StreamRecorderTests
         using var recorder = await Open();
         await recorder.HandleAsync([List(), Listed("a", "u1", "5"), Listed("b", "u2", "3"), Listed_all("9")], Cancel);
 
-        Assert.Equal(["SyncStarted", "ObjectAdded a 5", "ObjectAdded b 3", "SyncCompleted"], Shown());
+        Assert.Equal(["GapObserved", "SyncStarted", "ObjectAdded a 5", "ObjectAdded b 3", "SyncCompleted"], Shown());
         Assert.All(_store.Log.Where(recorded => recorded.Type == EventType.ObjectAdded), recorded => Assert.Equal(Provenance.List, recorded.Metadata.Provenance));
         Assert.Equal("9", recorder.ResumeVersion);
     }
@@ -45,9 +45,11 @@ public sealed class StreamRecorderTests
         using var recorder = await Synced();
         await recorder.HandleAsync([Gap("410 Gone"), List(), Listed("a", "u1", "5"), Listed("b", "u2", "30"), Listed("d", "u4", "31"), Listed_all("40")], Cancel);
 
-        Assert.Equal(["GapObserved", "SyncStarted", "ObjectModified b 30", "ObjectAdded d 31", "ObjectDeleted c 40", "SyncCompleted"], Shown().Skip(5));
-        Assert.All(_store.Log.Skip(7).Take(3), recorded => Assert.Equal(Provenance.Relist, recorded.Metadata.Provenance));
-        var gap = _store.Log.Single(recorded => recorded.Type == EventType.GapObserved).Metadata;
+        Assert.Equal(["GapObserved", "SyncStarted", "ObjectModified b 30", "ObjectAdded d 31", "ObjectDeleted c 40", "SyncCompleted"], Shown().Skip(6));
+        Assert.All(_store.Log.Skip(8).Take(3), recorded => Assert.Equal(Provenance.Relist, recorded.Metadata.Provenance));
+        var gaps = _store.Log.Where(recorded => recorded.Type == EventType.GapObserved).Select(recorded => recorded.Metadata).ToList();
+        Assert.Equal(("", null), (gaps[0].GapFrom, gaps[0].GapFromTime));
+        var gap = gaps[1];
         Assert.Equal(("9", "410 Gone"), (gap.GapFrom, gap.Reason));
         Assert.NotNull(gap.GapFromTime);
     }
@@ -58,8 +60,8 @@ public sealed class StreamRecorderTests
         using var recorder = await Synced();
         await recorder.HandleAsync([Gap("cut"), List(), Listed("a", "u9", "20"), Listed("b", "u2", "3"), Listed("c", "u3", "4"), Listed_all("21")], Cancel);
         // The old one was gone by the version that its successor bears: a closer bound than the list's.
-        Assert.Equal(["ObjectDeleted a 20", "ObjectAdded a 20"], Shown().Skip(7).Take(2));
-        Assert.Equal(["u1", "u9"], _store.Log.Skip(7).Take(2).Select(recorded => recorded.Metadata.Object.Uid));
+        Assert.Equal(["ObjectDeleted a 20", "ObjectAdded a 20"], Shown().Skip(8).Take(2));
+        Assert.Equal(["u1", "u9"], _store.Log.Skip(8).Take(2).Select(recorded => recorded.Metadata.Object.Uid));
     }
 
     [Fact]
@@ -70,7 +72,7 @@ public sealed class StreamRecorderTests
         var gone = Watch(DeltaKind.Deleted, "b", "u2", "11");
         await recorder.HandleAsync([line, line, gone, gone], Cancel);
         await recorder.HandleAsync([line, gone], Cancel);
-        Assert.Equal(["ObjectModified a 10", "ObjectDeleted b 11"], Shown().Skip(5));
+        Assert.Equal(["ObjectModified a 10", "ObjectDeleted b 11"], Shown().Skip(6));
         Assert.Equal(4, recorder.Duplicates);
     }
 
@@ -97,7 +99,7 @@ public sealed class StreamRecorderTests
                 throw new StoreUnavailableException("The answer was lost.");
         };
         await recorder.HandleAsync([Watch(DeltaKind.Modified, "a", "u1", "10")], Cancel);
-        Assert.Equal(6, _store.Log.Count);
+        Assert.Equal(7, _store.Log.Count);
         Assert.Equal(1, failures);
         Assert.Equal("10", recorder.ResumeVersion);
     }
@@ -110,6 +112,14 @@ public sealed class StreamRecorderTests
         await second.HandleAsync([Watch(DeltaKind.Modified, "a", "u1", "10")], Cancel);
         var refusal = await Assert.ThrowsAsync<WrongExpectedRevisionException>(async () => await first.HandleAsync([Watch(DeltaKind.Modified, "a", "u1", "11")], Cancel));
         Assert.Contains("k8s-test-pods", refusal.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_clock_that_is_set_back_does_not_turn_the_times_of_a_stream_back()
+    {
+        using var recorder = await Synced();
+        await recorder.HandleAsync([Watch(DeltaKind.Modified, "a", "u1", "10"), Watch(DeltaKind.Modified, "a", "u1", "11") with { ObservedAt = Start.AddDays(-1) }], Cancel);
+        Assert.Equal(_store.Log.Select(recorded => recorded.Metadata.ObservedAt).Order(), _store.Log.Select(recorded => recorded.Metadata.ObservedAt));
     }
 
     [Fact]
@@ -135,7 +145,7 @@ public sealed class StreamRecorderTests
                 [new ProposedEvent { Id = recorded.Id, Type = recorded.Type, Metadata = recorded.Metadata, State = state, Hash = recorded.Hash }], Cancel);
         }
         var verification = await LogVerifier.VerifyAsync(forged, null, Cancel);
-        Assert.Equal(3, verification.BadPosition);
+        Assert.Equal(4, verification.BadPosition);
         Assert.Contains("altered", verification.Problem, StringComparison.Ordinal);
     }
 

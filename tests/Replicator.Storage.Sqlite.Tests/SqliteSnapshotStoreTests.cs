@@ -1,0 +1,68 @@
+using Replicator.Core.Storage;
+using Replicator.TestKit;
+using Replicator.TestKit.Stores;
+using Xunit;
+
+namespace Replicator.Storage.Sqlite.Tests;
+
+public sealed class SqliteSnapshotStoreTests : SnapshotStoreConformance
+{
+    readonly TemporaryFolder _folder = new();
+    SqliteDataFolder? _data;
+
+    protected override IEventStore Events => _data!.Events;
+
+    protected override ISnapshotStore Snapshots => _data!.Snapshots;
+
+    protected override async ValueTask OpenAsync() => _data = await SqliteDataFolder.OpenAsync(_folder.Path);
+
+    protected override ValueTask CloseAsync() => _data!.DisposeAsync();
+
+    public override async ValueTask DisposeAsync()
+    {
+        await base.DisposeAsync();
+        _folder.Dispose();
+    }
+
+    [Fact]
+    public async Task The_folder_belongs_to_one_process_and_the_refusal_names_it()
+    {
+        _data!.Announce("http://127.0.0.1:7070");
+        var refused = await Assert.ThrowsAsync<StoreUnavailableException>(() => SqliteDataFolder.OpenAsync(_folder.Path));
+        Assert.Contains($"process {Environment.ProcessId}", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("http://127.0.0.1:7070", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(new DataFolderOwner(Environment.ProcessId, "http://127.0.0.1:7070"), SqliteDataFolder.FindOwner(_folder.Path));
+        await CloseAsync();
+        Assert.Null(SqliteDataFolder.FindOwner(_folder.Path));
+        await OpenAsync();
+    }
+
+    [Fact]
+    public async Task A_folder_that_cannot_be_made_is_named()
+    {
+        var file = _folder.File("file");
+        await File.WriteAllTextAsync(file, "", Cancel);
+        var refused = await Assert.ThrowsAsync<StoreUnavailableException>(() => SqliteDataFolder.OpenAsync(Path.Combine(file, "data")));
+        Assert.Contains("--data", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_checkpoint_survives_and_moves_only_under_its_name()
+    {
+        await _data!.Checkpoints.WriteAsync("publisher", 42, Cancel);
+        await CloseAsync();
+        await OpenAsync();
+        Assert.Equal(42, await _data.Checkpoints.ReadAsync("publisher", Cancel));
+        Assert.Equal(0, await _data.Checkpoints.ReadAsync("other", Cancel));
+    }
+
+    [Fact]
+    public async Task Snapshots_that_are_deleted_are_folded_again()
+    {
+        await CloseAsync();
+        foreach (var file in Directory.EnumerateFiles(_folder.Path, "snapshots*"))
+            File.Delete(file);
+        await OpenAsync();
+        Assert.Equal(0, await Snapshots.GetCheckpointAsync(Cancel));
+    }
+}
