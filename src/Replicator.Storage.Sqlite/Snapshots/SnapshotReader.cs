@@ -304,23 +304,11 @@ sealed class SnapshotReader : IDisposable
     {
         while (rows.Step())
         {
-            if (selector.Requirements.Count == 0 || Matches(selector, Facet.Read(rows.Blob(1)).Labels))
+            if (selector.Requirements.Count == 0 || selector.Matches(Facet.Read(rows.Blob(1)).Labels))
                 facets.Add(rows.Integer(0));
         }
         rows.Reset();
     }
-
-    static bool Matches(LabelSelector selector, IReadOnlyDictionary<string, string> labels) => selector.Requirements.All(requirement =>
-    {
-        var value = labels.GetValueOrDefault(requirement.Key);
-        return requirement.Operator switch
-        {
-            LabelOperator.In => value is not null && requirement.Values.Contains(value),
-            LabelOperator.NotIn => value is null || !requirement.Values.Contains(value),
-            LabelOperator.Exists => value is not null,
-            _ => value is null,
-        };
-    });
 
     static List<ObjectRow> Objects(Statement statement)
     {

@@ -1,0 +1,69 @@
+using Replicator.Core.Kubernetes;
+using Replicator.Core.Recording;
+using Replicator.Core.Redaction;
+using Replicator.Core.Storage;
+
+namespace Replicator.Core.Recordings;
+
+/// <summary>Brings a recording into the log, with the recorded times as observedAt. What is there already is not recorded again, so that an import that was broken off may simply be repeated.</summary>
+public static class RecordingImport
+{
+    const int BatchDeltas = 512;
+
+    /// <summary>Imports a recording.</summary>
+    /// <param name="recording">The recording.</param>
+    /// <param name="store">The log.</param>
+    /// <param name="cluster">The id under which it is recorded.</param>
+    /// <param name="redactor">What must not be recorded.</param>
+    /// <param name="time">The clock of retries.</param>
+    /// <param name="progress">Told how many lines were read.</param>
+    /// <param name="cancellationToken">Ends the import between two batches.</param>
+    /// <returns>How many lines were read, and how many of them said nothing new.</returns>
+    /// <exception cref="RecordingException">A file is truncated or malformed; what came before it is recorded.</exception>
+    public static async Task<(long Lines, long Duplicates)> RunAsync(
+        Recording recording, IEventStore store, string cluster, Redactor redactor, TimeProvider time, IProgress<long>? progress, CancellationToken cancellationToken)
+    {
+        var streams = new Dictionary<GroupResource, (StreamRecorder Recorder, Task Pending)>();
+        var lines = 0L;
+        try
+        {
+            var batch = new List<Delta>();
+            foreach (var delta in recording.ReadDeltas())
+            {
+                if (batch.Count > 0 && (batch.Count == BatchDeltas || batch[0].Type.GroupResource != delta.Type.GroupResource))
+                {
+                    await SendAsync(batch).ConfigureAwait(false);
+                    batch = [];
+                    progress?.Report(lines);
+                }
+                batch.Add(delta);
+                lines++;
+            }
+            if (batch.Count > 0)
+                await SendAsync(batch).ConfigureAwait(false);
+            await Task.WhenAll(streams.Values.Select(stream => stream.Pending)).ConfigureAwait(false);
+            progress?.Report(lines);
+            return (lines, streams.Values.Sum(stream => stream.Recorder.Duplicates));
+        }
+        finally
+        {
+            // A batch that is on its way uses its recorder until it is answered.
+            foreach (var (recorder, pending) in streams.Values)
+            {
+                await pending.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                recorder.Dispose();
+            }
+        }
+
+        // Batches go out in the order of time and are not waited for one by one, so that the store commits many streams' together.
+        async Task SendAsync(List<Delta> batch)
+        {
+            var type = batch[0].Type.GroupResource;
+            if (!streams.TryGetValue(type, out var stream))
+                stream = (await StreamRecorder.OpenAsync(store, cluster, type, redactor, time, cancellationToken).ConfigureAwait(false), Task.CompletedTask);
+            streams[type] = stream;
+            await stream.Pending.ConfigureAwait(false);
+            streams[type] = (stream.Recorder, stream.Recorder.HandleAsync(batch, cancellationToken).AsTask());
+        }
+    }
+}

@@ -1,0 +1,45 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Replicator.Core.Projecting;
+using Replicator.Core.Storage;
+
+namespace Replicator.Server;
+
+/// <summary>The HTTP API of Replicator, over the ports.</summary>
+public static class ReplicatorApi
+{
+    /// <summary>Adds the API's endpoints.</summary>
+    /// <param name="routes">Where.</param>
+    /// <param name="events">The log.</param>
+    /// <param name="snapshots">The projection.</param>
+    /// <param name="projector">What keeps the projection; rebuilds go through it.</param>
+    /// <param name="health">How the parts of this process stand.</param>
+    /// <param name="time">The clock that relative instants count from.</param>
+    public static void MapReplicatorApi(this IEndpointRouteBuilder routes, IEventStore events, ISnapshotStore snapshots, Projector projector, ReplicatorHealth health, TimeProvider time)
+    {
+        new ClusterEndpoints(events, snapshots, health, time).Map(routes);
+        new ChangesEndpoint(events, snapshots, time).Map(routes);
+        new HistoryEndpoint(snapshots).Map(routes);
+        new AsOfEndpoints(snapshots, time).Map(routes);
+        new MaintenanceEndpoints(events, projector).Map(routes);
+        new HealthEndpoints(events, snapshots, health).Map(routes);
+    }
+
+    /// <summary>Turns what endpoints throw into answers: bad input 400, a store that is away 503, anything else 500; all as problem details (RFC 9457).</summary>
+    public static void UseReplicatorErrors(this IApplicationBuilder app) => app.UseExceptionHandler(handler => handler.Run(async context =>
+    {
+        var exception = context.Features.Get<IExceptionHandlerFeature>()?.Error;
+        var (status, title) = exception switch
+        {
+            FormatException or BadHttpRequestException => (StatusCodes.Status400BadRequest, "Bad request"),
+            StoreUnavailableException => (StatusCodes.Status503ServiceUnavailable, "Store unavailable"),
+            StoreCorruptException => (StatusCodes.Status500InternalServerError, "Store damaged"),
+            _ => (StatusCodes.Status500InternalServerError, "Internal error"),
+        };
+        await Problems.WriteAsync(context, status, title, status == StatusCodes.Status500InternalServerError && exception is not StoreCorruptException
+            ? "The request failed for a reason that the server's log names."
+            : exception!.Message).ConfigureAwait(false);
+    }));
+}
