@@ -37,7 +37,7 @@ public sealed class StreamRecorder : IDisposable
     int _epoch;
     bool _listing, _everSynced, _synced;
     string? _resumeVersion;
-    DateTimeOffset? _lastObserved, _lastRecorded;
+    DateTimeOffset? _lastObserved, _lastRecorded, _listStarted;
 
     StreamRecorder(IEventStore store, string cluster, GroupResource type, Redactor redactor, TimeProvider time)
     {
@@ -47,6 +47,9 @@ public sealed class StreamRecorder : IDisposable
 
     /// <summary>The last durable resource version to resume from; null where a list is needed.</summary>
     public string? ResumeVersion => _synced ? _resumeVersion : null;
+
+    /// <summary>From what time on a source that is read again has something new: that of the last event, or of the list that was broken off; null for an empty stream.</summary>
+    public DateTimeOffset? ResumeTime => _synced ? _lastRecorded : _listStarted;
 
     /// <summary>How many deltas said nothing new: re-deliveries after a reconnect.</summary>
     public long Duplicates { get; private set; }
@@ -137,6 +140,7 @@ public sealed class StreamRecorder : IDisposable
                 if (_revision < 0)
                     DraftObservation(delta with { Reason = "first start: what was before is not known" }, EventType.GapObserved);
                 DraftObservation(delta, EventType.SyncStarted);
+                _listStarted = _lastRecorded;
                 break;
             case DeltaKind.Listed:
                 DraftChange(delta, deleted: false);
@@ -166,6 +170,7 @@ public sealed class StreamRecorder : IDisposable
             case DeltaKind.Gap:
                 _synced = false;
                 DraftObservation(delta, EventType.GapObserved);
+                _listStarted = _lastRecorded;
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(delta), delta.Kind, "Unknown kind of delta.");
@@ -296,6 +301,7 @@ public sealed class StreamRecorder : IDisposable
                 break;
             case EventType.SyncStarted or EventType.GapObserved:
                 _synced = false;
+                _listStarted = metadata.ObservedAt;
                 break;
             case EventType.SyncCompleted:
                 _synced = _everSynced = true;

@@ -23,8 +23,8 @@ public static class RecordingImport
     public static async Task<(long Lines, long Duplicates)> RunAsync(
         Recording recording, IEventStore store, string cluster, Redactor redactor, TimeProvider time, IProgress<long>? progress, CancellationToken cancellationToken)
     {
-        var streams = new Dictionary<GroupResource, (StreamRecorder Recorder, Task Pending)>();
-        var lines = 0L;
+        var streams = new Dictionary<GroupResource, (StreamRecorder Recorder, Task Pending, DateTimeOffset From, bool Synced)>();
+        var (lines, known) = (0L, 0L);
         try
         {
             var batch = new List<Delta>();
@@ -36,34 +36,47 @@ public static class RecordingImport
                     batch = [];
                     progress?.Report(lines);
                 }
-                batch.Add(delta);
                 lines++;
+                if (await IsKnownAsync(delta).ConfigureAwait(false))
+                    known++;
+                else
+                    batch.Add(delta);
             }
             if (batch.Count > 0)
                 await SendAsync(batch).ConfigureAwait(false);
             await Task.WhenAll(streams.Values.Select(stream => stream.Pending)).ConfigureAwait(false);
             progress?.Report(lines);
-            return (lines, streams.Values.Sum(stream => stream.Recorder.Duplicates));
+            return (lines, known + streams.Values.Sum(stream => stream.Recorder.Duplicates));
         }
         finally
         {
             // A batch that is on its way uses its recorder until it is answered.
-            foreach (var (recorder, pending) in streams.Values)
+            foreach (var (recorder, pending, _, _) in streams.Values)
             {
                 await pending.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 recorder.Dispose();
             }
         }
 
+        // An old list must not be compared with a newer state, so what the stream has already seen is left out by its time; at the very moment where it ends, the recorder knows what is new.
+        async ValueTask<bool> IsKnownAsync(Delta delta)
+        {
+            var type = delta.Type.GroupResource;
+            if (!streams.TryGetValue(type, out var stream))
+            {
+                var recorder = await StreamRecorder.OpenAsync(store, cluster, type, redactor, time, cancellationToken).ConfigureAwait(false);
+                streams[type] = stream = (recorder, Task.CompletedTask, recorder.ResumeTime ?? DateTimeOffset.MinValue, recorder.ResumeVersion is not null);
+            }
+            return delta.ObservedAt < stream.From || (stream.Synced && delta.ObservedAt == stream.From && delta.Kind is (DeltaKind.ListStarted or DeltaKind.Listed or DeltaKind.ListCompleted));
+        }
+
         // Batches go out in the order of time and are not waited for one by one, so that the store commits many streams' together.
         async Task SendAsync(List<Delta> batch)
         {
             var type = batch[0].Type.GroupResource;
-            if (!streams.TryGetValue(type, out var stream))
-                stream = (await StreamRecorder.OpenAsync(store, cluster, type, redactor, time, cancellationToken).ConfigureAwait(false), Task.CompletedTask);
-            streams[type] = stream;
+            var stream = streams[type];
             await stream.Pending.ConfigureAwait(false);
-            streams[type] = (stream.Recorder, stream.Recorder.HandleAsync(batch, cancellationToken).AsTask());
+            streams[type] = stream with { Pending = stream.Recorder.HandleAsync(batch, cancellationToken).AsTask() };
         }
     }
 }

@@ -1,0 +1,94 @@
+using System.Net;
+using System.Text.Json;
+using Replicator.Storage.Sqlite;
+
+namespace Replicator;
+
+/// <summary>The HTTP API over a data folder: of the process that serves it, or, where none does, of this one for as long as the command runs.</summary>
+sealed class ApiSession : IAsyncDisposable
+{
+    readonly ReplicatorHost? _host;
+    readonly HttpClient _client;
+
+    ApiSession(ReplicatorHost? host, Uri url)
+    {
+        _host = host;
+        _client = new HttpClient { BaseAddress = url, Timeout = Timeout.InfiniteTimeSpan };
+    }
+
+    public static async Task<ApiSession> OpenAsync(string data, CancellationToken cancellationToken)
+    {
+        if (!Directory.Exists(data))
+            throw new CommandException($"There is no data folder '{data}': name one with --data, or make one with 'replicator up' or 'replicator import'.");
+        if (SqliteDataFolder.FindOwner(data) is { } owner)
+        {
+            return owner.Url is { } url
+                ? new ApiSession(null, new Uri(url))
+                : throw new CommandException($"The data folder '{data}' is in use by process {owner.ProcessId}, which does not serve it: wait until it is done.");
+        }
+        var host = await ReplicatorHost.StartAsync(data, "http://127.0.0.1:0", cancellationToken);
+        return new ApiSession(host, host.Url);
+    }
+
+    /// <summary>The one cluster that is recorded, or the one that is meant.</summary>
+    public async Task<string> ResolveClusterAsync(string? wanted, CancellationToken cancellationToken)
+    {
+        using var document = await GetAsync("api/v1/clusters", cancellationToken);
+        var clusters = document.RootElement.GetProperty("items").EnumerateArray().Select(cluster => cluster.GetProperty("cluster").GetString()!).ToList();
+        if (wanted is not null)
+            return clusters.Contains(wanted) ? wanted : throw new CommandException($"Nothing was recorded of a cluster '{wanted}': recorded are {(clusters.Count == 0 ? "none" : string.Join(", ", clusters))}.");
+        return clusters.Count switch
+        {
+            1 => clusters[0],
+            0 => throw new CommandException("The log is empty: record a cluster with 'replicator up' or bring a recording in with 'replicator import'."),
+            _ => throw new CommandException($"Several clusters are recorded: choose one with --cluster ({string.Join(", ", clusters)})."),
+        };
+    }
+
+    public async Task<JsonDocument> GetAsync(string path, CancellationToken cancellationToken)
+    {
+        using var response = await SendAsync(HttpMethod.Get, path, "application/json", cancellationToken);
+        return await JsonDocument.ParseAsync(await response.Content.ReadAsStreamAsync(cancellationToken), cancellationToken: cancellationToken);
+    }
+
+    /// <summary>The lines of an NDJSON answer as they come.</summary>
+    public async IAsyncEnumerable<string> ReadLinesAsync(HttpMethod method, string path, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using var response = await SendAsync(method, path, "application/x-ndjson", cancellationToken);
+        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(cancellationToken));
+        while (await reader.ReadLineAsync(cancellationToken) is { } line)
+            yield return line;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _client.Dispose();
+        if (_host is not null)
+            await _host.DisposeAsync();
+    }
+
+    async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, string accept, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(method, path);
+        request.Headers.Accept.ParseAdd(accept);
+        var response = await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        if (response.StatusCode == HttpStatusCode.OK)
+            return response;
+        var text = await response.Content.ReadAsStringAsync(cancellationToken);
+        response.Dispose();
+        throw new CommandException(Detail(text) ?? $"{_client.BaseAddress} answered {(int)response.StatusCode} to {path}.");
+    }
+
+    static string? Detail(string text)
+    {
+        try
+        {
+            using var problem = JsonDocument.Parse(text);
+            return problem.RootElement.TryGetProperty("detail", out var detail) ? detail.GetString() : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+}

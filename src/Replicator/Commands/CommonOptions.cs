@@ -1,0 +1,41 @@
+using System.CommandLine;
+using Spectre.Console;
+
+namespace Replicator.Commands;
+
+/// <summary>Options that many commands share.</summary>
+static class CommonOptions
+{
+    public static Option<string> Data() => new("--data") { Description = "The data folder.", HelpName = "DIR", DefaultValueFactory = _ => "./replicator-data" };
+
+    public static Option<string?> Cluster() => new("--cluster") { Description = "The cluster's id; may be left out where one is recorded.", HelpName = "ID" };
+
+    public static Option<string?> Namespace() => new("--namespace", "-n") { Description = "Only this namespace.", HelpName = "NS" };
+
+    public static Option<string> Output() => new("--output", "-o") { Description = "table, or json: one object a line.", HelpName = "FORMAT", DefaultValueFactory = _ => "table" };
+
+    public static bool IsJson(string output) => output switch
+    {
+        "json" => true,
+        "table" => false,
+        _ => throw new CommandException($"'{output}' is not an output format: write table or json."),
+    };
+
+    /// <summary>A table as kubectl prints them: no lines, two spaces between columns.</summary>
+    public static Table Table(params string[] columns)
+    {
+        var table = new Table().NoBorder();
+        foreach (var column in columns)
+            table.AddColumn(new TableColumn(Markup.Escape(column)) { NoWrap = true, Padding = new Padding(0, 0, 2, 0) });
+        return table;
+    }
+
+    /// <summary>Writes a table without cutting its lines to the terminal's width where the output is not a terminal.</summary>
+    public static void Write(Table table)
+    {
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Out) });
+        if (Console.IsOutputRedirected)
+            console.Profile.Width = 10_000;
+        console.Write(table);
+    }
+}

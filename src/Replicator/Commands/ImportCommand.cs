@@ -1,0 +1,40 @@
+using System.CommandLine;
+using System.Diagnostics;
+using Replicator.Core.Projecting;
+using Replicator.Core.Recordings;
+using Replicator.Core.Redaction;
+using Replicator.Storage.Sqlite;
+
+namespace Replicator.Commands;
+
+/// <summary><c>replicator import</c>.</summary>
+static class ImportCommand
+{
+    public static Command Create()
+    {
+        var recording = new Argument<string>("RECORDING") { Description = "A folder with watch/ and discovery/." };
+        var cluster = new Option<string>("--cluster") { Description = "The id under which it is recorded.", HelpName = "ID", Required = true };
+        var data = CommonOptions.Data();
+        var command = new Command("import", "Brings a recording into the log, with the recorded times as observedAt. May be repeated: what is there is not recorded again.") { recording, cluster, data };
+        command.SetAction((result, cancellationToken) => RunAsync(result.GetValue(recording)!, result.GetValue(cluster)!, result.GetValue(data)!, cancellationToken));
+        return command;
+    }
+
+    static async Task<int> RunAsync(string path, string cluster, string data, CancellationToken cancellationToken)
+    {
+        ClusterId.Check(cluster);
+        var recording = Recording.Open(path);
+        await using var folder = await SqliteDataFolder.OpenAsync(data);
+        var redactor = new Redactor(RedactionKey.LoadOrCreate(folder.RedactionKeyPath));
+        foreach (var skipped in recording.Skipped)
+            await Console.Error.WriteLineAsync($"left out {Path.GetFileName(skipped)}: the core group serves the same objects");
+        var watch = Stopwatch.StartNew();
+        using var progress = new ProgressLine("lines read");
+        var (lines, duplicates) = await RecordingImport.RunAsync(recording, folder.Events, cluster, redactor, TimeProvider.System, progress, cancellationToken);
+        using var projector = new Projector(folder.Events, folder.Snapshots);
+        await projector.CatchUpAsync(cancellationToken);
+        progress.Clear();
+        Console.WriteLine($"{lines} lines read, {duplicates} known already; the log ends at position {await folder.Events.GetHeadAsync(cancellationToken)} ({watch.Elapsed.TotalSeconds:F1} s)");
+        return 0;
+    }
+}

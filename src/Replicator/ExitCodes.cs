@@ -1,0 +1,18 @@
+using Replicator.Core.Recordings;
+using Replicator.Core.Storage;
+
+namespace Replicator;
+
+/// <summary>What the process returns, and which failures are the user's to mend: they get a line, not a stack trace.</summary>
+static class ExitCodes
+{
+    public const int Failure = 1;
+    /// <summary>As a shell reports a process that Ctrl-C ended.</summary>
+    public const int Interrupted = 130;
+
+    public static bool IsExpected(Exception exception) =>
+        exception is RecordingException or StoreUnavailableException or StoreCorruptException or WrongExpectedRevisionException or CommandException or InvalidDataException or FormatException or HttpRequestException or IOException;
+}
+
+/// <summary>A command cannot do what was asked; the message is the line that the user reads.</summary>
+sealed class CommandException(string message) : Exception(message);

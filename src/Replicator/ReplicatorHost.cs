@@ -1,0 +1,115 @@
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Trace;
+using Replicator.Core.Projecting;
+using Replicator.Server;
+using Replicator.Storage.Sqlite;
+
+namespace Replicator;
+
+/// <summary>A process's parts over one data folder: projector and HTTP API, and what else is added before it starts.</summary>
+sealed class ReplicatorHost : IAsyncDisposable
+{
+    readonly WebApplication _app;
+    readonly CancellationTokenSource _stopping = new();
+    Task _projecting = Task.CompletedTask;
+
+    ReplicatorHost(SqliteDataFolder data, Projector projector, ReplicatorHealth health, WebApplication app) => (Data, Projector, Health, _app) = (data, projector, health, app);
+
+    public SqliteDataFolder Data { get; }
+
+    public Projector Projector { get; }
+
+    public ReplicatorHealth Health { get; }
+
+    /// <summary>Where the API listens.</summary>
+    public Uri Url => new(_app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+
+    /// <summary>Opens the folder, brings the projection to the end of the log and serves both at <paramref name="listen"/>.</summary>
+    public static async Task<ReplicatorHost> StartAsync(string data, string listen, CancellationToken cancellationToken)
+    {
+        var folder = await SqliteDataFolder.OpenAsync(data);
+        var projector = new Projector(folder.Events, folder.Snapshots);
+        try
+        {
+            var builder = WebApplication.CreateSlimBuilder();
+            builder.WebHost.UseUrls(listen);
+            builder.Logging.ClearProviders().AddSimpleConsole(console => console.SingleLine = true).SetMinimumLevel(LogLevel.Warning);
+            // Standard output belongs to the commands' answers.
+            builder.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+            builder.Services.ConfigureHttpJsonOptions(_ => { });
+            builder.Services.AddProblemDetails();
+            AddTelemetry(builder);
+            var app = builder.Build();
+            var health = new ReplicatorHealth();
+            app.UseReplicatorErrors();
+            app.MapPrometheusScrapingEndpoint("/metrics");
+            app.MapReplicatorApi(folder.Events, folder.Snapshots, projector, health, TimeProvider.System);
+            var host = new ReplicatorHost(folder, projector, health, app);
+            await projector.CatchUpAsync(cancellationToken);
+            try
+            {
+                await app.StartAsync(cancellationToken);
+            }
+            catch (IOException exception)
+            {
+                await app.DisposeAsync();
+                throw new CommandException($"Cannot listen on {listen} ({exception.InnerException?.Message ?? exception.Message}): choose another address with --listen.");
+            }
+            folder.Announce(host.Url.ToString());
+            host._projecting = host.ProjectAsync();
+            return host;
+        }
+        catch
+        {
+            projector.Dispose();
+            await folder.DisposeAsync();
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync();
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+        await _projecting;
+        Projector.Dispose();
+        await Data.DisposeAsync();
+        _stopping.Dispose();
+    }
+
+    async Task ProjectAsync()
+    {
+        try
+        {
+            await Task.Run(() => Projector.RunAsync(_stopping.Token), _stopping.Token);
+        }
+        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        {
+            // The process ends.
+        }
+        catch (Exception exception)
+        {
+            Health.Report("projector", exception.Message);
+        }
+    }
+
+    static void AddTelemetry(WebApplicationBuilder builder)
+    {
+        var exports = !string.IsNullOrEmpty(Environment.GetEnvironmentVariable("OTEL_EXPORTER_OTLP_ENDPOINT"));
+        builder.Services.AddOpenTelemetry()
+            .WithMetrics(metrics =>
+            {
+                metrics.AddMeter("Replicator.*").AddAspNetCoreInstrumentation().AddRuntimeInstrumentation().AddPrometheusExporter();
+                if (exports)
+                    metrics.AddOtlpExporter();
+            })
+            .WithTracing(tracing =>
+            {
+                if (exports)
+                    tracing.AddSource("Replicator.*").AddAspNetCoreInstrumentation().AddOtlpExporter();
+            });
+    }
+}
