@@ -122,7 +122,7 @@ sealed class AsOfEndpoints(ISnapshotStore snapshots, TimeProvider time)
     {
         context.Response.StatusCode = code;
         context.Response.ContentType = "application/json";
-        using var json = new Utf8JsonWriter(context.Response.BodyWriter);
+        using var json = new Utf8JsonWriter(context.Response.BodyWriter, JsonBody.Options);
         json.WriteStartObject();
         json.WriteString("kind"u8, "Status");
         json.WriteString("apiVersion"u8, "v1");

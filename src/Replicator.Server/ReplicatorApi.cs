@@ -2,6 +2,8 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Replicator.Core.Projecting;
 using Replicator.Core.Storage;
 
@@ -38,6 +40,8 @@ public static class ReplicatorApi
             StoreCorruptException => (StatusCodes.Status500InternalServerError, "Store damaged"),
             _ => (StatusCodes.Status500InternalServerError, "Internal error"),
         };
+        if (status == StatusCodes.Status500InternalServerError)
+            context.RequestServices.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ReplicatorApi)).LogError(exception, "{Method} {Path} failed", context.Request.Method, context.Request.Path);
         await Problems.WriteAsync(context, status, title, status == StatusCodes.Status500InternalServerError && exception is not StoreCorruptException
             ? "The request failed for a reason that the server's log names."
             : exception!.Message).ConfigureAwait(false);

@@ -259,7 +259,7 @@ public sealed class SqliteSnapshotStore : ISnapshotStore
     static IEnumerable<List<(ObjectIdentity Identity, VersionRow Version)>> Chunks(SnapshotGeneration generation, ObjectQuery query)
     {
         var left = query.Limit;
-        var after = query.After is { } last ? new ObjectKey(last.Namespace, last.Name, long.MaxValue) : ObjectKey.First;
+        var after = query.After is { } last ? new ObjectKey(ObjectKey.Scope(last.Namespace), last.Name, long.MaxValue) : ObjectKey.First;
         PositionBounds? cut = null;
         for (var more = true; more && left > 0;)
         {

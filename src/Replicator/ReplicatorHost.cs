@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using OpenTelemetry.Metrics;
@@ -12,6 +13,7 @@ namespace Replicator;
 sealed class ReplicatorHost : IAsyncDisposable
 {
     readonly WebApplication _app;
+    readonly Meter _meter = new("Replicator");
     readonly CancellationTokenSource _stopping = new();
     Task _projecting = Task.CompletedTask;
 
@@ -35,10 +37,12 @@ sealed class ReplicatorHost : IAsyncDisposable
         {
             var builder = WebApplication.CreateSlimBuilder();
             builder.WebHost.UseUrls(listen);
-            builder.Logging.ClearProviders().AddSimpleConsole(console => console.SingleLine = true).SetMinimumLevel(LogLevel.Warning);
+            builder.Logging.ClearProviders().AddSimpleConsole(console => console.SingleLine = true).SetMinimumLevel(LogLevel.Warning)
+                // What an endpoint refuses is the client's mistake, answered to the client.
+                .AddFilter("Microsoft.AspNetCore.Diagnostics.ExceptionHandlerMiddleware", LogLevel.None);
             // Standard output belongs to the commands' answers.
             builder.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
-            builder.Services.ConfigureHttpJsonOptions(_ => { });
+            builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping);
             builder.Services.AddProblemDetails();
             AddTelemetry(builder);
             var app = builder.Build();
@@ -58,6 +62,7 @@ sealed class ReplicatorHost : IAsyncDisposable
                 throw new CommandException($"Cannot listen on {listen} ({exception.InnerException?.Message ?? exception.Message}): choose another address with --listen.");
             }
             folder.Announce(host.Url.ToString());
+            host.Measure();
             host._projecting = host.ProjectAsync();
             return host;
         }
@@ -72,12 +77,20 @@ sealed class ReplicatorHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync();
+        _meter.Dispose();
         await _app.StopAsync();
         await _app.DisposeAsync();
         await _projecting;
         Projector.Dispose();
         await Data.DisposeAsync();
         _stopping.Dispose();
+    }
+
+    /// <summary>The difference of the two is the projection's lag.</summary>
+    void Measure()
+    {
+        _meter.CreateObservableGauge("replicator.log.position", () => Data.Events.GetHeadAsync(CancellationToken.None).AsTask().Result, "{position}", "The position of the log's last event.");
+        _meter.CreateObservableGauge("replicator.projection.position", () => Data.Snapshots.GetCheckpointAsync(CancellationToken.None).AsTask().Result, "{position}", "The position up to which the projection has applied the log.");
     }
 
     async Task ProjectAsync()
@@ -102,7 +115,7 @@ sealed class ReplicatorHost : IAsyncDisposable
         builder.Services.AddOpenTelemetry()
             .WithMetrics(metrics =>
             {
-                metrics.AddMeter("Replicator.*").AddAspNetCoreInstrumentation().AddRuntimeInstrumentation().AddPrometheusExporter();
+                metrics.AddMeter("Replicator", "Replicator.*").AddAspNetCoreInstrumentation().AddRuntimeInstrumentation().AddPrometheusExporter();
                 if (exports)
                     metrics.AddOtlpExporter();
             })

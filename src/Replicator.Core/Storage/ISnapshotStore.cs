@@ -11,7 +11,7 @@ public interface ISnapshotStore : IAsyncDisposable
     /// <summary>Applies consecutive events of the log and moves the checkpoint to the page's position, all in one transaction.</summary>
     ValueTask ApplyAsync(EventPage page, CancellationToken cancellationToken);
 
-    /// <summary>The objects of a type as of a cut, ordered by namespace, then name. The states are canonical JSON, valid until the next is asked for.</summary>
+    /// <summary>The objects of a type as of a cut, in the API server's order: by the bytes of <c>namespace/name</c>, so that <c>shop-a/x</c> comes before <c>shop/x</c>. The states are canonical JSON, valid until the next is asked for.</summary>
     IAsyncEnumerable<StoredObject> ListAsync(ObjectQuery query, CancellationToken cancellationToken);
 
     /// <summary>One object as of a cut, or null when there is none.</summary>

@@ -83,7 +83,7 @@ sealed class SnapshotReader : IDisposable
     {
         var statement = (isPresent, @namespace) switch { (true, null) => _live, (true, _) => _liveInNamespace, (false, null) => _past, (false, _) => _pastInNamespace };
         statement.Bind(1, type);
-        statement.Bind(2, @namespace ?? after.Namespace);
+        statement.Bind(2, @namespace is null ? after.Scoped : ObjectKey.Scope(@namespace));
         statement.Bind(3, after.Name);
         statement.Bind(4, limit);
         if (!isPresent)
@@ -99,7 +99,7 @@ sealed class SnapshotReader : IDisposable
     public List<ObjectRow> ReadNamed(long type, string @namespace, string name)
     {
         _byName.Bind(1, type);
-        _byName.Bind(2, @namespace);
+        _byName.Bind(2, ObjectKey.Scope(@namespace));
         _byName.Bind(3, name);
         return Objects(_byName);
     }
@@ -315,7 +315,7 @@ sealed class SnapshotReader : IDisposable
         var rows = new List<ObjectRow>();
         while (statement.Step())
         {
-            rows.Add(new ObjectRow(statement.Integer(0), new ObjectIdentity(statement.Text(1), statement.Text(2), PackedText.ReadUid(statement, 3)), statement.Integer(4), statement.IsNull(5)));
+            rows.Add(new ObjectRow(statement.Integer(0), new ObjectIdentity(ObjectKey.Unscope(statement.Text(1)), statement.Text(2), PackedText.ReadUid(statement, 3)), statement.Integer(4), statement.IsNull(5)));
         }
         statement.Reset();
         return rows;
@@ -330,24 +330,29 @@ sealed class SnapshotReader : IDisposable
 /// <summary>A row of <c>objects</c>.</summary>
 readonly record struct ObjectRow(long Id, ObjectIdentity Identity, long Born, bool IsLive)
 {
-    public ObjectKey Key => new(Identity.Namespace, Identity.Name, Born);
+    public ObjectKey Key => new(ObjectKey.Scope(Identity.Namespace), Identity.Name, Born);
 }
 
-/// <summary>The order of a list: SQLite's own, by the bytes of the UTF-8.</summary>
-readonly record struct ObjectKey(string Namespace, string Name, long Born) : IComparable<ObjectKey>
+/// <summary>The order of a list: etcd's own, by the bytes of <c>namespace/name</c>; of one name by birth.</summary>
+/// <param name="Scoped">The namespace with its slash; empty for cluster-scoped objects.</param>
+/// <param name="Name">The name.</param>
+/// <param name="Born">The position of the first version.</param>
+readonly record struct ObjectKey(string Scoped, string Name, long Born) : IComparable<ObjectKey>
 {
     public static ObjectKey First { get; } = new("", "", -1);
 
+    public static string Scope(string @namespace) => @namespace.Length == 0 ? "" : $"{@namespace}/";
+
+    public static string Unscope(string scoped) => scoped.Length == 0 ? "" : scoped[..^1];
+
+    // Names are ASCII (RFC 1123), for which the order of UTF-16 is that of the bytes.
     public int CompareTo(ObjectKey other)
     {
-        var order = Compare(Namespace, other.Namespace);
+        var order = string.CompareOrdinal(Scoped, other.Scoped);
         if (order == 0)
-            order = Compare(Name, other.Name);
+            order = string.CompareOrdinal(Name, other.Name);
         return order == 0 ? Born.CompareTo(other.Born) : order;
     }
-
-    // Names are ASCII (RFC 1123), for which UTF-16 and UTF-8 order agree; where one is not, only the order of the list could differ from an index's.
-    static int Compare(string left, string right) => string.CompareOrdinal(left, right);
 }
 
 /// <summary>A version that held at a cut.</summary>

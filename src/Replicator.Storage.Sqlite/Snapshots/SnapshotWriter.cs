@@ -19,7 +19,7 @@ sealed class SnapshotWriter : IDisposable
         _insertGap, _closeGaps, _insertMoment, _insertCluster, _updateCluster, _insertClusterMoment, _updateCheckpoint;
     readonly Dictionary<(string Cluster, GroupResource Type), TypeState> _types = [];
     readonly Dictionary<string, ClusterState> _clusters = [];
-    readonly Dictionary<ObjectKey, ObjectState> _objects = [];
+    readonly Dictionary<LiveKey, ObjectState> _objects = [];
     readonly Dictionary<FacetKey, long> _facets = new(FacetKey.Comparer);
     readonly List<TypeState> _touched = [];
     readonly JsonTape _tape = new();
@@ -254,7 +254,7 @@ sealed class SnapshotWriter : IDisposable
         _insertVersion.Bind(8, facet);
         _insertVersion.Run();
         if (died)
-            _objects.Remove(new ObjectKey(type.Id, metadata.Object));
+            _objects.Remove(new LiveKey(type.Id, metadata.Object));
     }
 
     long Facet(TypeState type, ReadOnlyMemory<byte> state)
@@ -306,11 +306,11 @@ sealed class SnapshotWriter : IDisposable
 
     ObjectState Object(TypeState type, ObjectIdentity identity, long position)
     {
-        var key = new ObjectKey(type.Id, identity);
+        var key = new LiveKey(type.Id, identity);
         if (_objects.TryGetValue(key, out var state))
             return state;
         _findObject.Bind(1, type.Id);
-        _findObject.Bind(2, identity.Namespace);
+        _findObject.Bind(2, ObjectKey.Scope(identity.Namespace));
         _findObject.Bind(3, identity.Name);
         while (_findObject.Step())
         {
@@ -321,7 +321,7 @@ sealed class SnapshotWriter : IDisposable
         if (state is null)
         {
             _insertObject.Bind(1, type.Id);
-            _insertObject.Bind(2, identity.Namespace);
+            _insertObject.Bind(2, ObjectKey.Scope(identity.Namespace));
             _insertObject.Bind(3, identity.Name);
             PackedText.BindUid(_insertObject, 4, identity.Uid);
             _insertObject.Bind(5, position);
@@ -404,7 +404,7 @@ sealed class SnapshotWriter : IDisposable
         _updateType.Run();
     }
 
-    readonly record struct ObjectKey(long Type, ObjectIdentity Object);
+    readonly record struct LiveKey(long Type, ObjectIdentity Object);
 
     sealed class ObjectState
     {

@@ -1,0 +1,18 @@
+namespace Replicator.TestKit;
+
+/// <summary>The recordings beside the tests.</summary>
+public static class TestRecordings
+{
+    /// <summary>A busy minute of a small cluster, with kubectl's own answers.</summary>
+    public static string Shop { get; } = Path.Combine(Find(), "shop");
+
+    static string Find()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "Replicator.sln")))
+                return Path.Combine(folder.FullName, "tests", "recordings");
+        }
+        throw new DirectoryNotFoundException($"No folder above '{AppContext.BaseDirectory}' holds Replicator.sln.");
+    }
+}
