@@ -1,0 +1,181 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using k8s;
+using k8s.Exceptions;
+using k8s.KubeConfigModels;
+
+namespace Replicator.Informers;
+
+/// <summary>An authenticated way to one API server: HTTP/2 where the server offers it, kept alive by pings, without a limit on how long an answer may last.</summary>
+/// <remarks>
+/// Configuration and credentials (client certificates, tokens, exec plugins, service accounts) are KubernetesClient's; the connection is our own, for two reasons. Its check of server certificates accepts a wrong host
+/// name once the chain alone needs the configured authority, and it reads only the first certificate of a bundle. Safe for concurrent use.
+/// </remarks>
+public sealed class ClusterConnection : IDisposable
+{
+    ClusterConnection(Uri server, string context, HttpClient client) => (ServerUrl, ContextName, Client) = (server, context, client);
+
+    /// <summary>The server's address with the path prefix that the kubeconfig may give it; ends with a slash.</summary>
+    public Uri ServerUrl { get; }
+
+    /// <summary>The context that was chosen; <c>in-cluster</c> where a pod's service account was.</summary>
+    public string ContextName { get; }
+
+    /// <summary>The client. Its base address is <see cref="ServerUrl"/>, so that relative paths (<c>api/v1/pods</c>, no leading slash) keep the prefix.</summary>
+    public HttpClient Client { get; }
+
+    /// <summary>Reads the configuration; speaks to no server yet.</summary>
+    /// <exception cref="ClusterConfigurationException">There is no configuration, it cannot be read, or it does not say what is needed.</exception>
+    public static ClusterConnection Open(ClusterOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var (configuration, context, authorities) = Load(options);
+        if (!Uri.TryCreate(configuration.Host, UriKind.Absolute, out var server) || server.Scheme is not ("http" or "https"))
+            throw new ClusterConfigurationException($"The server address '{configuration.Host}' of context '{context}' is no http or https URL.");
+        if (!server.AbsoluteUri.EndsWith('/'))
+            server = new Uri(server.AbsoluteUri + "/");
+
+        var handler = new SocketsHttpHandler
+        {
+            AutomaticDecompression = DecompressionMethods.GZip,
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            ConnectTimeout = TimeSpan.FromSeconds(30),
+            // A hundred watches share a connection, and a server limits how many requests may.
+            EnableMultipleHttp2Connections = !configuration.DisableHttp2,
+            // As client-go: a connection on which nothing came for 30 s is asked, and given up 15 s later. It is what finds a half-open connection first.
+            KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
+            KeepAlivePingDelay = TimeSpan.FromSeconds(30),
+            KeepAlivePingTimeout = TimeSpan.FromSeconds(15),
+        };
+        try
+        {
+            SetTls(handler, configuration, authorities);
+            var client = new HttpClient(new AuthenticatingHandler(Kubernetes.CreateCredentials(configuration), configuration.TlsServerName, handler))
+            {
+                BaseAddress = server,
+                Timeout = Timeout.InfiniteTimeSpan,
+                DefaultRequestVersion = configuration.DisableHttp2 ? HttpVersion.Version11 : HttpVersion.Version20,
+                DefaultVersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
+            };
+            client.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue(options.UserAgent, typeof(ClusterConnection).Assembly.GetName().Version?.ToString(3)));
+            client.DefaultRequestHeaders.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
+            return new ClusterConnection(server, context, client);
+        }
+        catch (Exception exception) when (IsOfConfiguration(exception))
+        {
+            handler.Dispose();
+            throw new ClusterConfigurationException($"The certificates or credentials of context '{context}' cannot be used: {exception.Message}", exception);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Client.Dispose();
+
+    static (KubernetesClientConfiguration Configuration, string Context, X509Certificate2Collection? Authorities) Load(ClusterOptions options)
+    {
+        var files = Files(options, out var origin);
+        if (files.Count == 0)
+            return InCluster(options);
+
+        var names = string.Join(", ", files.Select(file => $"'{file}'"));
+        K8SConfiguration loaded;
+        try
+        {
+            loaded = Kubeconfig.Load(files)
+                ?? throw new ClusterConfigurationException($"The kubeconfig {names} ({origin}) is empty.");
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new ClusterConfigurationException($"The kubeconfig {names} ({origin}) cannot be read: {exception.Message}", exception);
+        }
+        catch (Exception exception) when (exception is not ClusterConfigurationException)
+        {
+            throw new ClusterConfigurationException($"The kubeconfig {names} ({origin}) is not valid YAML of a kubeconfig: {exception.Message}", exception);
+        }
+
+        var known = loaded.Contexts?.Select(context => context.Name).Where(name => name is not null).ToList() ?? [];
+        var choices = known.Count == 0 ? "It has no contexts." : $"It has: {string.Join(", ", known)}.";
+        var chosen = options.Context ?? loaded.CurrentContext;
+        if (string.IsNullOrEmpty(chosen))
+            throw new ClusterConfigurationException($"The kubeconfig {names} ({origin}) has no current-context; name one with --context. {choices}");
+        // KubernetesClient would ignore case, which kubectl does not.
+        if (!known.Contains(chosen, StringComparer.Ordinal))
+            throw new ClusterConfigurationException($"The kubeconfig {names} ({origin}) has no context '{chosen}'. {choices}");
+        try
+        {
+            Kubeconfig.AllowAnonymous(loaded, chosen);
+            var configuration = KubernetesClientConfiguration.BuildConfigFromConfigObject(loaded, chosen);
+            return (configuration, chosen, Kubeconfig.Authorities(loaded, chosen));
+        }
+        catch (Exception exception) when (IsOfConfiguration(exception) || exception is NullReferenceException or ArgumentException)
+        {
+            throw new ClusterConfigurationException($"Context '{chosen}' of the kubeconfig {names} ({origin}) cannot be used: {exception.Message}", exception);
+        }
+    }
+
+    static (KubernetesClientConfiguration, string, X509Certificate2Collection?) InCluster(ClusterOptions options)
+    {
+        const string looked = "There is no kubeconfig (looked at $KUBECONFIG and ~/.kube/config) and this is no pod; name one with --kubeconfig.";
+        if (string.IsNullOrEmpty(options.Environment("KUBERNETES_SERVICE_HOST")) || !KubernetesClientConfiguration.IsInCluster())
+            throw new ClusterConfigurationException(looked);
+        if (options.Context is not null)
+            throw new ClusterConfigurationException($"Context '{options.Context}' was asked for, but there is no kubeconfig to hold it (looked at $KUBECONFIG and ~/.kube/config); name one with --kubeconfig.");
+        try
+        {
+            var configuration = KubernetesClientConfiguration.InClusterConfig();
+            return (configuration, "in-cluster", configuration.SslCaCerts);
+        }
+        catch (Exception exception) when (IsOfConfiguration(exception))
+        {
+            throw new ClusterConfigurationException($"The pod's service account cannot be used: {exception.Message}", exception);
+        }
+    }
+
+    static List<string> Files(ClusterOptions options, out string origin)
+    {
+        if (options.KubeconfigPath is { } path)
+        {
+            origin = "from --kubeconfig";
+            return File.Exists(path) ? [Path.GetFullPath(path)]
+                : throw new ClusterConfigurationException(Directory.Exists(path) ? $"The kubeconfig '{path}' is a directory; name a file." : $"The kubeconfig '{path}' does not exist.");
+        }
+        if (options.Environment("KUBECONFIG") is { Length: > 0 } variable)
+        {
+            // As kubectl: what the list names and does not exist is passed over, and files are merged, the first having the last word.
+            origin = "from $KUBECONFIG";
+            var existing = variable.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries).Select(file => file.Trim('"')).Where(File.Exists).Select(Path.GetFullPath).ToList();
+            return existing.Count > 0 ? existing : throw new ClusterConfigurationException($"$KUBECONFIG names '{variable}', which does not exist; name a kubeconfig with --kubeconfig or unset the variable.");
+        }
+        origin = "the default";
+        var home = options.Environment(OperatingSystem.IsWindows() ? "USERPROFILE" : "HOME");
+        var file = Path.Combine(string.IsNullOrEmpty(home) ? "/" : home, ".kube", "config");
+        return File.Exists(file) ? [file] : [];
+    }
+
+    static void SetTls(SocketsHttpHandler handler, KubernetesClientConfiguration configuration, X509Certificate2Collection? authorities)
+    {
+        if (configuration.SkipTlsVerify)
+        {
+            // The user's own word: insecure-skip-tls-verify.
+#pragma warning disable CA5359
+            handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
+#pragma warning restore CA5359
+        }
+        else if (authorities is { Count: > 0 })
+        {
+            var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+            policy.CustomTrustStore.AddRange(authorities);
+            handler.SslOptions.CertificateChainPolicy = policy;
+        }
+        // Chosen by us: SslStream would hold it back where the server names no issuer that it recognises.
+        if (Kubeconfig.ClientCertificate(configuration) is { } certificate)
+            handler.SslOptions.LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate;
+    }
+
+    static bool IsOfConfiguration(Exception exception) =>
+        exception is KubeConfigException or KubernetesClientException or FormatException or CryptographicException or IOException or UnauthorizedAccessException
+            or NotSupportedException or InvalidOperationException or System.ComponentModel.Win32Exception or TimeoutException;
+}

@@ -1,0 +1,274 @@
+using System.Runtime.ExceptionServices;
+using System.Threading.Channels;
+using Replicator.Core.Kubernetes;
+using Replicator.Core.Recording;
+
+namespace Replicator.Informers;
+
+/// <summary>
+/// Watches everything that a cluster serves: a <see cref="Reflector"/> per type, new types from when discovery shows them (at once after a change of a CustomResourceDefinition or APIService), vanished ones until a
+/// second look confirms it.
+/// </summary>
+/// <param name="client">Its base address is the server's URL, ending in a slash (<see cref="ClusterConnection.Client"/>).</param>
+/// <param name="sinks">Where the deltas go.</param>
+/// <param name="options">How to go about it.</param>
+/// <param name="time">The clock of everything.</param>
+public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks, ClusterReflectorsOptions options, TimeProvider time)
+{
+    static readonly GroupResource CustomResourceDefinitions = new("apiextensions.k8s.io", "customresourcedefinitions");
+    static readonly GroupResource ApiServices = new("apiregistration.k8s.io", "apiservices");
+
+    readonly Discovery _discovery = new(client, time, options.Excluded);
+    readonly Channel<bool> _hints = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    readonly ReflectorOptions _reflectorOptions = options.Reflector with { Problem = options.Reflector.Problem ?? options.Problem };
+    readonly Lock _gate = new();
+    readonly Dictionary<GroupResource, Running> _running = [];
+    readonly HashSet<GroupResource> _missing = [];
+    readonly TaskCompletionSource _fatal = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    DateTimeOffset? _discoveredAt;
+    IReadOnlyList<DiscoveryProblem> _problems = [];
+    IReadOnlyList<DiscoveryDocument> _documents = [];
+    Task<bool>? _hint;
+
+    /// <summary>How all of them fare now. Safe to ask at any time from any thread.</summary>
+    public ClusterHealth Health
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return new ClusterHealth(
+                    _discoveredAt, _problems,
+                    [.. _running.Values.Select(running => running.Health).OrderBy(health => health.Type.Group, StringComparer.Ordinal).ThenBy(health => health.Type.Resource, StringComparer.Ordinal)]);
+            }
+        }
+    }
+
+    /// <summary>Runs until it is cancelled, and then returns; every reflector has ended and every sink is disposed by then. To be called once.</summary>
+    /// <exception cref="ClusterUnreachableException">The server could not be reached at the start, and <see cref="ClusterReflectorsOptions.FailWhenUnreachableAtStart"/> is set.</exception>
+    /// <exception cref="Exception">What a sink or the factory threw: all reflectors were stopped for it.</exception>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var slots = new SemaphoreSlim(options.ConcurrentLists);
+        var supervising = SuperviseAsync(slots, stop.Token);
+        await Task.WhenAny(supervising, _fatal.Task).ConfigureAwait(false);
+        await stop.CancelAsync().ConfigureAwait(false);
+
+        Exception? failure = null;
+        try
+        {
+            await supervising.ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+        }
+        // It is thrown again below, once nothing runs any more.
+        catch (Exception exception)
+        {
+            failure = exception;
+        }
+        await Task.WhenAll(_running.Values.Select(running => running.Task)).ConfigureAwait(false);
+        if (_fatal.Task.IsFaulted)
+            failure = _fatal.Task.Exception.InnerException;
+        if (failure is not null)
+            ExceptionDispatchInfo.Throw(failure);
+    }
+
+    async Task SuperviseAsync(SemaphoreSlim slots, CancellationToken cancellationToken)
+    {
+        var backoff = new Backoff(time, _reflectorOptions.Jitter);
+        var confirm = false;
+        while (true)
+        {
+            var wait = options.DiscoveryInterval;
+            try
+            {
+                var snapshot = await _discovery.DiscoverAsync(cancellationToken).ConfigureAwait(false);
+                var uncertain = await ApplyAsync(snapshot, slots, cancellationToken).ConfigureAwait(false);
+                if (uncertain || confirm)
+                    wait = options.DiscoveryConfirmation;
+                confirm = false;
+            }
+            catch (ClusterUnreachableException exception) when (_discoveredAt is not null || !options.FailWhenUnreachableAtStart)
+            {
+                wait = backoff.Next();
+                lock (_gate)
+                    _problems = [new DiscoveryProblem(null, exception.Message)];
+                Report($"{exception.Message} Looking for types again in {wait.TotalSeconds:0.0} s.");
+            }
+            if (await HintedWithinAsync(wait, cancellationToken).ConfigureAwait(false))
+            {
+                // A definition changes several times while it is established; but one that never rests must not keep the others waiting.
+                var since = time.GetTimestamp();
+                while (time.GetElapsedTime(since) < options.DiscoveryConfirmation && await HintedWithinAsync(options.DiscoveryDebounce, cancellationToken).ConfigureAwait(false))
+                {
+                }
+                confirm = true;
+            }
+        }
+    }
+
+    /// <summary>Starts what is new and stops what is gone for the second time. True where another look is needed soon.</summary>
+    async ValueTask<bool> ApplyAsync(DiscoverySnapshot snapshot, SemaphoreSlim slots, CancellationToken cancellationToken)
+    {
+        if (!SameDocuments(_documents, snapshot.Documents))
+        {
+            await sinks.HandleDiscoveryAsync(snapshot, cancellationToken).ConfigureAwait(false);
+            _documents = snapshot.Documents;
+        }
+        foreach (var problem in snapshot.Problems.Except(_problems))
+            Report(problem.Message);
+
+        var served = snapshot.Types.ToDictionary(type => type.GroupResource);
+        var broken = snapshot.Problems.Where(problem => problem.Group is not null).Select(problem => problem.Group!).ToHashSet(StringComparer.Ordinal);
+        var everythingBroken = snapshot.Problems.Any(problem => problem.Group is null);
+        var uncertain = false;
+        foreach (var (key, running) in _running.Where(pair => !pair.Value.Ended).ToList())
+        {
+            // What a broken group's document says, or leaves out, proves nothing.
+            if (broken.Contains(key.Group) || everythingBroken && !served.ContainsKey(key))
+                continue;
+            if (!served.TryGetValue(key, out var type))
+            {
+                if (_missing.Add(key))
+                {
+                    uncertain = true;
+                    continue;
+                }
+                await running.StopAsync("the server no longer serves the type").ConfigureAwait(false);
+                Report($"{key} is no longer served; its reflector has stopped.");
+            }
+            else if (type != running.Type)
+            {
+                // The same objects in another version: go on where the last one ended.
+                await running.StopAsync($"the server now prefers version {type.Version}").ConfigureAwait(false);
+            }
+        }
+        _missing.RemoveWhere(served.ContainsKey);
+
+        foreach (var (key, type) in served)
+        {
+            if (_running.TryGetValue(key, out var known) && !known.Ended)
+                continue;
+            cancellationToken.ThrowIfCancellationRequested();
+            var hinting = key == CustomResourceDefinitions || key == ApiServices;
+            var reflector = new Reflector(client, type, hinting ? new HintingSinks(sinks, _hints.Writer) : sinks, _reflectorOptions, time, slots);
+            var started = new Running(reflector, _fatal, cancellationToken);
+            lock (_gate)
+                _running[key] = started;
+        }
+        lock (_gate)
+        {
+            _discoveredAt = snapshot.ObservedAt;
+            _problems = snapshot.Problems;
+        }
+        return uncertain;
+    }
+
+    async ValueTask<bool> HintedWithinAsync(TimeSpan wait, CancellationToken cancellationToken)
+    {
+        // One waiter is kept across calls: each abandoned one would stay in the channel.
+        _hint ??= _hints.Reader.WaitToReadAsync(cancellationToken).AsTask();
+        try
+        {
+            await _hint.WaitAsync(wait, time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+        _hint = null;
+        _hints.Reader.TryRead(out _);
+        return true;
+    }
+
+    static bool SameDocuments(IReadOnlyList<DiscoveryDocument> left, IReadOnlyList<DiscoveryDocument> right) =>
+        left.Count == right.Count
+        && left.Zip(right).All(pair => pair.First.Path == pair.Second.Path && pair.First.MediaType == pair.Second.MediaType && pair.First.Content.Span.SequenceEqual(pair.Second.Content.Span));
+
+    void Report(string message) => (options.Problem ?? options.Reflector.Problem)?.Invoke(new ReflectorProblem(null, OneLine.Of(message)));
+
+    /// <summary>A reflector and the task that runs it.</summary>
+    sealed class Running
+    {
+        readonly Reflector _reflector;
+        readonly CancellationTokenSource _stop;
+        string? _stopped;
+
+        public Running(Reflector reflector, TaskCompletionSource fatal, CancellationToken cancellationToken)
+        {
+            _reflector = reflector;
+            _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            Task = Task.Run(() => RunAsync(fatal), CancellationToken.None);
+        }
+
+        public ResourceType Type => _reflector.Type;
+
+        /// <summary>Never fails: what ended it is in the completion source.</summary>
+        public Task Task { get; }
+
+        public bool Ended => _stopped is not null;
+
+        public ReflectorHealth Health => _stopped is { } reason ? _reflector.Health with { LastError = reason } : _reflector.Health;
+
+        public async ValueTask StopAsync(string reason)
+        {
+            _stopped = reason;
+            await _stop.CancelAsync().ConfigureAwait(false);
+            await Task.ConfigureAwait(false);
+        }
+
+        async Task RunAsync(TaskCompletionSource fatal)
+        {
+            try
+            {
+                await _reflector.RunAsync(_stop.Token).ConfigureAwait(false);
+            }
+            // The first to fail ends the run, with its exception.
+            catch (Exception exception)
+            {
+                fatal.TrySetException(exception);
+            }
+            finally
+            {
+                _stop.Dispose();
+            }
+        }
+    }
+
+    /// <summary>Hints at new types when definitions change.</summary>
+    sealed class HintingSinks(IDeltaSinkFactory inner, ChannelWriter<bool> hints) : IDeltaSinkFactory
+    {
+        public async ValueTask<IDeltaSink> OpenAsync(ResourceType type, CancellationToken cancellationToken) =>
+            new HintingSink(await inner.OpenAsync(type, cancellationToken).ConfigureAwait(false), hints);
+
+        public ValueTask HandleDiscoveryAsync(DiscoverySnapshot snapshot, CancellationToken cancellationToken) => inner.HandleDiscoveryAsync(snapshot, cancellationToken);
+    }
+
+    sealed class HintingSink(IDeltaSink inner, ChannelWriter<bool> hints) : IDeltaSink
+    {
+        // The first snapshot shows what discovery has just shown; a later one may show what was missed.
+        bool _synced = inner.ResumeVersion is not null;
+
+        public string? ResumeVersion => inner.ResumeVersion;
+
+        public async ValueTask HandleAsync(IReadOnlyList<Delta> deltas, CancellationToken cancellationToken)
+        {
+            var changed = false;
+            var completed = false;
+            foreach (var delta in deltas)
+            {
+                changed |= delta.Kind is DeltaKind.Added or DeltaKind.Modified or DeltaKind.Deleted;
+                completed |= delta.Kind == DeltaKind.ListCompleted;
+            }
+            await inner.HandleAsync(deltas, cancellationToken).ConfigureAwait(false);
+            if (changed || completed && _synced)
+                hints.TryWrite(true);
+            _synced |= completed;
+        }
+
+        public ValueTask DisposeAsync() => inner.DisposeAsync();
+    }
+}

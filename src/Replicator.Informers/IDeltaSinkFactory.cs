@@ -1,0 +1,13 @@
+using Replicator.Core.Kubernetes;
+
+namespace Replicator.Informers;
+
+/// <summary>Opens a sink per type, and takes what discovery found.</summary>
+public interface IDeltaSinkFactory
+{
+    /// <summary>Opens the sink of a type. Called for several types at a time, never for one type again before its last sink was disposed. An exception ends the run.</summary>
+    ValueTask<IDeltaSink> OpenAsync(ResourceType type, CancellationToken cancellationToken);
+
+    /// <summary>Takes what discovery found, whenever its documents differ from the last ones, and before a type that is new in them is opened. An exception ends the run.</summary>
+    ValueTask HandleDiscoveryAsync(DiscoverySnapshot snapshot, CancellationToken cancellationToken);
+}

@@ -1,0 +1,104 @@
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using k8s;
+using k8s.KubeConfigModels;
+
+namespace Replicator.Informers;
+
+/// <summary>What KubernetesClient leaves to do with kubeconfigs: merging several, paths relative to each, whole bundles of authorities, users without credentials.</summary>
+static class Kubeconfig
+{
+    /// <summary>Loads and merges files as kubectl does: of several entries of one name the first holds.</summary>
+    public static K8SConfiguration? Load(IReadOnlyList<string> files)
+    {
+        K8SConfiguration? merged = null;
+        foreach (var file in files)
+        {
+            // KubernetesClient would blame the YAML where the file cannot be opened.
+            using (File.OpenRead(file))
+            {
+            }
+            if (KubernetesClientConfiguration.LoadKubeConfig(file) is not { } next)
+                continue;
+            MakePathsAbsolute(next, Path.GetDirectoryName(file)!);
+            if (merged is null)
+            {
+                merged = next;
+                continue;
+            }
+            if (string.IsNullOrEmpty(merged.CurrentContext))
+                merged.CurrentContext = next.CurrentContext;
+            merged.Contexts = [.. (merged.Contexts ?? []).Concat(next.Contexts ?? []).DistinctBy(entry => entry.Name)];
+            merged.Clusters = [.. (merged.Clusters ?? []).Concat(next.Clusters ?? []).DistinctBy(entry => entry.Name)];
+            merged.Users = [.. (merged.Users ?? []).Concat(next.Users ?? []).DistinctBy(entry => entry.Name)];
+        }
+        return merged;
+    }
+
+    /// <summary>kubectl takes a user without credentials for an anonymous one; KubernetesClient refuses it, but not a context without a user.</summary>
+    public static void AllowAnonymous(K8SConfiguration configuration, string context)
+    {
+        var details = configuration.Contexts.First(candidate => candidate.Name == context).ContextDetails;
+        if (details is null || configuration.Users?.FirstOrDefault(user => user.Name == details.User) is not { } found)
+            return;
+        if (found.UserCredentials is not { } credentials
+            || credentials.AuthProvider is null && credentials.ExternalExecution is null
+            && string.IsNullOrEmpty(credentials.Token + credentials.UserName + credentials.ClientCertificate + credentials.ClientCertificateData))
+            details.User = null;
+    }
+
+    /// <summary>The whole bundle of the cluster's authorities; null where the kubeconfig has none.</summary>
+    public static X509Certificate2Collection? Authorities(K8SConfiguration configuration, string context)
+    {
+        var cluster = configuration.Contexts.First(candidate => candidate.Name == context).ContextDetails?.Cluster;
+        var endpoint = configuration.Clusters?.FirstOrDefault(candidate => candidate.Name == cluster)?.ClusterEndpoint;
+        if (!string.IsNullOrEmpty(endpoint?.CertificateAuthorityData))
+            return Certificates(Convert.FromBase64String(endpoint.CertificateAuthorityData));
+        return string.IsNullOrEmpty(endpoint?.CertificateAuthority) ? null : Certificates(File.ReadAllBytes(endpoint.CertificateAuthority));
+    }
+
+    /// <summary>The certificate that we show the server; null where the configuration has none.</summary>
+    public static X509Certificate2? ClientCertificate(KubernetesClientConfiguration configuration)
+    {
+        var certificate = Pem(configuration.ClientCertificateData, configuration.ClientCertificateFilePath);
+        var key = Pem(configuration.ClientCertificateKeyData, configuration.ClientKeyFilePath);
+        if (certificate is null || key is null)
+            return null;
+        using var loaded = X509Certificate2.CreateFromPem(certificate, key);
+        // TLS on Windows takes no key that is in memory only.
+        return X509CertificateLoader.LoadPkcs12(loaded.Export(X509ContentType.Pfx), password: null);
+    }
+
+    static string? Pem(string? data, string? file) =>
+        !string.IsNullOrEmpty(data) ? Encoding.UTF8.GetString(Convert.FromBase64String(data)) : !string.IsNullOrEmpty(file) ? File.ReadAllText(file) : null;
+
+    static X509Certificate2Collection Certificates(byte[] content)
+    {
+        var text = Encoding.UTF8.GetString(content);
+        var bundle = new X509Certificate2Collection();
+        if (text.Contains("-----BEGIN", StringComparison.Ordinal))
+            bundle.ImportFromPem(text);
+        else
+            bundle.Add(X509CertificateLoader.LoadCertificate(content));
+        return bundle;
+    }
+
+    static void MakePathsAbsolute(K8SConfiguration configuration, string directory)
+    {
+        foreach (var cluster in configuration.Clusters ?? [])
+        {
+            if (cluster.ClusterEndpoint is { } endpoint)
+                endpoint.CertificateAuthority = Absolute(endpoint.CertificateAuthority);
+        }
+        foreach (var user in configuration.Users ?? [])
+        {
+            if (user.UserCredentials is { } credentials)
+            {
+                credentials.ClientCertificate = Absolute(credentials.ClientCertificate);
+                credentials.ClientKey = Absolute(credentials.ClientKey);
+            }
+        }
+
+        string? Absolute(string? path) => string.IsNullOrEmpty(path) ? path : Path.GetFullPath(path, directory);
+    }
+}
