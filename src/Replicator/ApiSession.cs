@@ -26,7 +26,7 @@ sealed class ApiSession : IAsyncDisposable
                 ? new ApiSession(null, new Uri(url))
                 : throw new CommandException($"The data folder '{data}' is in use by process {owner.ProcessId}, which does not serve it: wait until it is done.");
         }
-        var host = await ReplicatorHost.StartAsync(data, "http://127.0.0.1:0", cancellationToken);
+        var host = await ReplicatorHost.StartAsync(data, "http://127.0.0.1:0", publishes: false, cancellationToken);
         return new ApiSession(host, host.Url);
     }
 

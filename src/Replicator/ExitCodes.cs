@@ -1,5 +1,6 @@
 using Replicator.Core.Recordings;
 using Replicator.Core.Storage;
+using Replicator.Informers;
 
 namespace Replicator;
 
@@ -11,7 +12,7 @@ static class ExitCodes
     public const int Interrupted = 130;
 
     public static bool IsExpected(Exception exception) =>
-        exception is RecordingException or StoreUnavailableException or StoreCorruptException or WrongExpectedRevisionException or CommandException or InvalidDataException or FormatException or HttpRequestException or IOException;
+        exception is RecordingException or StoreUnavailableException or StoreCorruptException or WrongExpectedRevisionException or CommandException or ClusterConfigurationException or ClusterUnreachableException or InvalidDataException or FormatException or HttpRequestException or IOException;
 }
 
 /// <summary>A command cannot do what was asked; the message is the line that the user reads.</summary>

@@ -4,6 +4,7 @@ using Replicator.Commands;
 
 var root = new RootCommand("Records every change of every object of Kubernetes clusters, and answers what was when.")
 {
+    UpCommand.Create(),
     ImportCommand.Create(),
     StatusCommand.Create(),
     HistoryCommand.Create(),
@@ -13,7 +14,7 @@ var root = new RootCommand("Records every change of every object of Kubernetes c
 };
 try
 {
-    return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+    return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(30) });
 }
 catch (OperationCanceledException)
 {

@@ -1,9 +1,12 @@
 using System.Diagnostics.Metrics;
+using MassTransit;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Trace;
+using Replicator.Bus;
 using Replicator.Core.Projecting;
+using Replicator.Core.Publishing;
 using Replicator.Server;
 using Replicator.Storage.Sqlite;
 
@@ -12,10 +15,12 @@ namespace Replicator;
 /// <summary>A process's parts over one data folder: projector and HTTP API, and what else is added before it starts.</summary>
 sealed class ReplicatorHost : IAsyncDisposable
 {
+    static readonly TimeSpan RestartDelay = TimeSpan.FromSeconds(5);
+
     readonly WebApplication _app;
     readonly Meter _meter = new("Replicator");
     readonly CancellationTokenSource _stopping = new();
-    Task _projecting = Task.CompletedTask;
+    Task _projecting = Task.CompletedTask, _publishing = Task.CompletedTask;
 
     ReplicatorHost(SqliteDataFolder data, Projector projector, ReplicatorHealth health, WebApplication app) => (Data, Projector, Health, _app) = (data, projector, health, app);
 
@@ -28,8 +33,8 @@ sealed class ReplicatorHost : IAsyncDisposable
     /// <summary>Where the API listens.</summary>
     public Uri Url => new(_app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
 
-    /// <summary>Opens the folder, brings the projection to the end of the log and serves both at <paramref name="listen"/>.</summary>
-    public static async Task<ReplicatorHost> StartAsync(string data, string listen, CancellationToken cancellationToken)
+    /// <summary>Opens the folder, brings the projection to the end of the log and serves both at <paramref name="listen"/>; carries the log to the bus where <paramref name="publishes"/> says so.</summary>
+    public static async Task<ReplicatorHost> StartAsync(string data, string listen, bool publishes, CancellationToken cancellationToken)
     {
         var folder = await SqliteDataFolder.OpenAsync(data);
         var projector = new Projector(folder.Events, folder.Snapshots);
@@ -45,6 +50,12 @@ sealed class ReplicatorHost : IAsyncDisposable
             builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping);
             builder.Services.AddProblemDetails();
             AddTelemetry(builder);
+            if (publishes)
+            {
+                builder.Services.AddMassTransit(bus => bus.UsingInMemory((context, transport) => transport.ConfigureEndpoints(context)));
+                // By default the bus takes publishes before its queues are bound, and they vanish.
+                builder.Services.AddOptions<MassTransitHostOptions>().Configure(options => options.WaitUntilStarted = true);
+            }
             var app = builder.Build();
             var health = new ReplicatorHealth();
             app.UseReplicatorErrors();
@@ -63,7 +74,9 @@ sealed class ReplicatorHost : IAsyncDisposable
             }
             folder.Announce(host.Url.ToString());
             host.Measure();
-            host._projecting = host.ProjectAsync();
+            host._projecting = host.RunAsync("projector", projector.RunAsync);
+            if (publishes)
+                host._publishing = host.RunAsync("publisher", new Publisher(folder.Events, folder.Checkpoints, new MassTransitPublisher(app.Services.GetRequiredService<IBus>())).RunAsync);
             return host;
         }
         catch
@@ -77,10 +90,11 @@ sealed class ReplicatorHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync();
+        await _projecting;
+        await _publishing;
         _meter.Dispose();
         await _app.StopAsync();
         await _app.DisposeAsync();
-        await _projecting;
         Projector.Dispose();
         await Data.DisposeAsync();
         _stopping.Dispose();
@@ -93,19 +107,26 @@ sealed class ReplicatorHost : IAsyncDisposable
         _meter.CreateObservableGauge("replicator.projection.position", () => Data.Snapshots.GetCheckpointAsync(CancellationToken.None).AsTask().Result, "{position}", "The position up to which the projection has applied the log.");
     }
 
-    async Task ProjectAsync()
+    /// <summary>Runs a part until the process ends. One that fails says so in the health, and is tried again: what it follows is the log, so nothing is lost meanwhile.</summary>
+    async Task RunAsync(string part, Func<CancellationToken, Task> run)
     {
-        try
+        while (!_stopping.IsCancellationRequested)
         {
-            await Task.Run(() => Projector.RunAsync(_stopping.Token), _stopping.Token);
-        }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
-        {
-            // The process ends.
-        }
-        catch (Exception exception)
-        {
-            Health.Report("projector", exception.Message);
+            try
+            {
+                await Task.Run(() => run(_stopping.Token), _stopping.Token);
+            }
+            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception exception)
+            {
+                Health.Report(part, exception.Message);
+                await Console.Error.WriteLineAsync($"{part}: {exception.Message}");
+                await Task.Delay(RestartDelay, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                Health.Report(part, null);
+            }
         }
     }
 

@@ -20,7 +20,7 @@ public sealed class ImportedShop : IAsyncLifetime
     {
         await using (var data = await SqliteDataFolder.OpenAsync(_folder.Path))
             await RecordingImport.RunAsync(Core.Recordings.Recording.Open(TestRecordings.Shop), data.Events, "shop", new Redactor(RedactionKey.LoadOrCreate(data.RedactionKeyPath)), TimeProvider.System, null, CancellationToken.None);
-        _host = await ReplicatorHost.StartAsync(_folder.Path, "http://127.0.0.1:0", CancellationToken.None);
+        _host = await ReplicatorHost.StartAsync(_folder.Path, "http://127.0.0.1:0", publishes: false, CancellationToken.None);
         Client.BaseAddress = _host.Url;
     }
 

@@ -6,7 +6,7 @@ namespace Replicator.Commands;
 /// <summary>Options that many commands share.</summary>
 static class CommonOptions
 {
-    public static Option<string> Data() => new("--data") { Description = "The data folder.", HelpName = "DIR", DefaultValueFactory = _ => "./replicator-data" };
+    public static Option<string> Data() => new("--data") { Description = "The data folder.", HelpName = "DIR", DefaultValueFactory = _ => Settings.Load().Data };
 
     public static Option<string?> Cluster() => new("--cluster") { Description = "The cluster's id; may be left out where one is recorded.", HelpName = "ID" };
 

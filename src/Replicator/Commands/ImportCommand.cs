@@ -25,7 +25,7 @@ static class ImportCommand
         ClusterId.Check(cluster);
         var recording = Recording.Open(path);
         await using var folder = await SqliteDataFolder.OpenAsync(data);
-        var redactor = new Redactor(RedactionKey.LoadOrCreate(folder.RedactionKeyPath));
+        var redactor = new Redactor(RedactionKey.LoadOrCreate(folder.RedactionKeyPath), Settings.Load().RedactionRules);
         foreach (var skipped in recording.Skipped)
             await Console.Error.WriteLineAsync($"left out {Path.GetFileName(skipped)}: the core group serves the same objects");
         var watch = Stopwatch.StartNew();
