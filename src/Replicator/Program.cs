@@ -6,6 +6,7 @@ var root = new RootCommand("Records every change of every object of Kubernetes c
 {
     UpCommand.Create(),
     ImportCommand.Create(),
+    ReplayCommand.Create(),
     StatusCommand.Create(),
     HistoryCommand.Create(),
     TailCommand.Create(),

@@ -11,10 +11,14 @@ public sealed class Recording
 {
     const string ExpiredReason = "410 Expired: the recorded watch was closed by the server";
 
-    Recording(string path, IReadOnlyList<(string File, ResourceType Type)> files, IReadOnlyList<string> skipped) => (Path, Files, Skipped) = (path, files, skipped);
+    Recording(string path, IReadOnlyList<(string File, ResourceType Type)> all, IReadOnlyList<(string File, ResourceType Type)> files, IReadOnlyList<string> skipped) =>
+        (Path, AllFiles, Files, Skipped) = (path, all, files, skipped);
 
     /// <summary>The folder.</summary>
     public string Path { get; }
+
+    /// <summary>Every file.</summary>
+    public IReadOnlyList<(string File, ResourceType Type)> AllFiles { get; }
 
     /// <summary>The files that hold each stored object once, the preferred version of a type first.</summary>
     public IReadOnlyList<(string File, ResourceType Type)> Files { get; }
@@ -50,7 +54,7 @@ public sealed class Recording
         var skipped = files.Exists(file => file.Type.GroupResource == new GroupResource("", "events"))
             ? files.Where(file => file.Type.GroupResource == new GroupResource("events.k8s.io", "events")).Select(file => file.File).ToList()
             : [];
-        return new Recording(path, [.. files.Where(file => !skipped.Contains(file.File)).OrderBy(file => file.Type.GroupResource.ToString(), StringComparer.Ordinal).ThenBy(file => file.Rank).Select(file => (file.File, file.Type))], skipped);
+        return new Recording(path, [.. files.Select(file => (file.File, file.Type))], [.. files.Where(file => !skipped.Contains(file.File)).OrderBy(file => file.Type.GroupResource.ToString(), StringComparer.Ordinal).ThenBy(file => file.Rank).Select(file => (file.File, file.Type))], skipped);
     }
 
     /// <summary>What a collector would have learned, over all files in the order of time.</summary>

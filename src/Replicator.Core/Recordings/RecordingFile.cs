@@ -18,7 +18,9 @@ public sealed class RecordingFile : IDisposable
     int _start, _end;
     long _line;
 
-    internal RecordingFile(string path, ResourceType type)
+    /// <summary>Opens a file.</summary>
+    /// <exception cref="RecordingException">It cannot be read.</exception>
+    public RecordingFile(string path, ResourceType type)
     {
         (Path, Type) = (path, type);
         try

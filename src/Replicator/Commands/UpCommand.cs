@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Replicator.Core.Redaction;
 using Replicator.Informers;
+using Replicator.KubeApi;
 using Replicator.Server;
 
 namespace Replicator.Commands;
@@ -17,17 +18,38 @@ static class UpCommand
         var cluster = new Option<string?>("--cluster") { Description = "The id under which the cluster is recorded; else made from the context's name.", HelpName = "ID" };
         var listen = new Option<string?>("--listen") { Description = "Where the API listens [default: http://127.0.0.1:7070].", HelpName = "URL" };
         var data = CommonOptions.Data();
+        var demo = new Option<bool>("--demo") { Description = "Replicates a replay of the bundled recording, a busy minute of a small cluster, in place of a real one." };
+        var speed = ReplayCommand.SpeedOption();
+        speed.Description = "With --demo: by what the recorded times are divided, or max.";
         var command = new Command("up", "Replicates a cluster: records every change, keeps the projection, publishes to the bus, and serves the API. Ctrl-C ends it; the next start goes on where it stopped.")
         {
-            kubeconfig, context, cluster, data, listen,
+            kubeconfig, context, cluster, data, listen, demo, speed,
         };
-        command.SetAction((result, cancellationToken) =>
+        command.SetAction(async (result, cancellationToken) =>
         {
             var settings = Settings.Load();
-            return RunAsync(new ClusterOptions { KubeconfigPath = result.GetValue(kubeconfig) ?? settings.Kubeconfig, Context = result.GetValue(context) ?? settings.Context },
+            if (result.GetValue(demo))
+                return await DemoAsync(result.GetValue(cluster) ?? "shop", result.GetValue(data)!, result.GetValue(listen) ?? settings.Listen, ReplayCommand.ParseSpeed(result.GetValue(speed)!), settings.RedactionRules, cancellationToken);
+            return await RunAsync(new ClusterOptions { KubeconfigPath = result.GetValue(kubeconfig) ?? settings.Kubeconfig, Context = result.GetValue(context) ?? settings.Context },
                 result.GetValue(cluster) ?? settings.Cluster, result.GetValue(data)!, result.GetValue(listen) ?? settings.Listen, settings.RedactionRules, cancellationToken);
         });
         return command;
+    }
+
+    static async Task<int> DemoAsync(string cluster, string data, string listen, double speed, IReadOnlyList<RedactionRule> rules, CancellationToken cancellationToken)
+    {
+        await using var replay = await ReplayCommand.StartAsync(new ReplayOptions { RecordingPath = ReplayCommand.BundledRecording, Speed = speed, WaitForWatchers = true }, cancellationToken);
+        var kubeconfig = Path.Combine(Path.GetTempPath(), $"replicator-demo-{Environment.ProcessId}.yaml");
+        replay.WriteKubeconfig(kubeconfig);
+        _ = replay.Completed.ContinueWith(_ => Console.WriteLine($"the recording has ended ({replay.Played} events); its last state stays"), cancellationToken, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+        try
+        {
+            return await RunAsync(new ClusterOptions { KubeconfigPath = kubeconfig }, cluster, data, listen, rules, cancellationToken);
+        }
+        finally
+        {
+            File.Delete(kubeconfig);
+        }
     }
 
     static async Task<int> RunAsync(ClusterOptions options, string? cluster, string data, string listen, IReadOnlyList<RedactionRule> rules, CancellationToken cancellationToken)
