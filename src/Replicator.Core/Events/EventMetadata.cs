@@ -20,7 +20,7 @@ public sealed record EventMetadata
     public required DateTimeOffset ObservedAt { get; init; }
     /// <summary>How it was observed.</summary>
     public required Provenance Provenance { get; init; }
-    /// <summary>Counts up when the server's resource versions run backwards (a restored etcd): versions compare only within an epoch.</summary>
+    /// <summary>Counts up when the server's resource versions run backwards (a restored etcd): versions compare only within an epoch. The gap that opens an epoch bears its number already; what that gap names as its lower bound is a version of the epoch before.</summary>
     public int Epoch { get; init; }
     /// <summary>The lower bound of a gap: the last resource version known before it (empty when nothing was). Only for <see cref="EventType.GapObserved"/>.</summary>
     public string? GapFrom { get; init; }

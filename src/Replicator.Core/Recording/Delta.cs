@@ -30,6 +30,9 @@ public readonly record struct Delta
     /// <summary>Why changes could not be observed; only for <see cref="DeltaKind.Gap"/>.</summary>
     public string? Reason { get; init; }
 
+    /// <summary>Whether the server's versions run backwards from here on (a restored etcd): a new epoch begins, and no version of it compares with one from before. Only for <see cref="DeltaKind.Gap"/>.</summary>
+    public bool StartsEpoch { get; init; }
+
     /// <summary>The W3C trace context of the watch line, where it is traced.</summary>
     public string? TraceParent { get; init; }
 }

@@ -36,7 +36,7 @@ public sealed class StreamRecorder : IDisposable
     long _revision = -1;
     int _epoch;
     bool _listing, _everSynced, _synced;
-    string? _resumeVersion;
+    string? _resumeVersion, _seenVersion;
     DateTimeOffset? _lastObserved, _lastRecorded, _listStarted;
 
     StreamRecorder(IEventStore store, string cluster, GroupResource type, Redactor redactor, TimeProvider time)
@@ -47,6 +47,12 @@ public sealed class StreamRecorder : IDisposable
 
     /// <summary>The last durable resource version to resume from; null where a list is needed.</summary>
     public string? ResumeVersion => _synced ? _resumeVersion : null;
+
+    /// <summary>The last resource version that is recorded of this epoch, whether or not it can be resumed from: a server that is behind it has been restored from a backup. Null where there is none.</summary>
+    public string? RecordedVersion => _resumeVersion;
+
+    /// <summary>Whether a change proved that earlier ones were never sent: a gap is recorded, and only a list can close it.</summary>
+    public bool NeedsList { get; private set; }
 
     /// <summary>From what time on a source that is read again has something new: that of the last event, or of the list that was broken off; null for an empty stream.</summary>
     public DateTimeOffset? ResumeTime => _synced ? _lastRecorded : _listStarted;
@@ -135,7 +141,7 @@ public sealed class StreamRecorder : IDisposable
                 break;
             case DeltaKind.ListStarted:
                 _listing = true;
-                _synced = false;
+                _synced = NeedsList = false;
                 _listed.Clear();
                 if (_revision < 0)
                     DraftObservation(delta with { Reason = "first start: what was before is not known" }, EventType.GapObserved);
@@ -145,6 +151,12 @@ public sealed class StreamRecorder : IDisposable
             case DeltaKind.Listed:
                 DraftChange(delta, deleted: false);
                 break;
+            case DeltaKind.ListCompleted when IsOlder(delta.ResourceVersion, _resumeVersion):
+                // What it lacks may be younger than it. A server that has been restored is told from a stale one by who asked.
+                _listing = false;
+                _listed.Clear();
+                NeedsList = true;
+                break;
             case DeltaKind.ListCompleted:
                 // What is recorded as live and was not listed went away while nobody could see.
                 foreach (var (key, live) in _live.Where(pair => !_listed.Contains(pair.Key)).OrderBy(pair => pair.Key).ToList())
@@ -152,25 +164,27 @@ public sealed class StreamRecorder : IDisposable
                 _listing = false;
                 _listed.Clear();
                 _synced = _everSynced = true;
-                _resumeVersion = delta.ResourceVersion;
+                _resumeVersion = _seenVersion = delta.ResourceVersion;
                 DraftObservation(delta, EventType.SyncCompleted);
                 break;
             case DeltaKind.ListAborted:
                 _listing = false;
                 _listed.Clear();
                 break;
-            case DeltaKind.Bookmark:
+            case DeltaKind.Bookmark when _synced && !IsOlder(delta.ResourceVersion, _seenVersion):
                 _lastObserved = delta.ObservedAt;
-                if (_synced && delta.ResourceVersion != _resumeVersion && !(delta.ObservedAt - _lastRecorded < ProgressPeriod))
+                _seenVersion = delta.ResourceVersion;
+                if (delta.ResourceVersion != _resumeVersion && !(delta.ObservedAt - _lastRecorded < ProgressPeriod))
                 {
                     _resumeVersion = delta.ResourceVersion;
                     DraftObservation(delta, EventType.Progressed);
                 }
                 break;
+            case DeltaKind.Bookmark:
+                // One that is late says nothing that the changes before it have not said.
+                break;
             case DeltaKind.Gap:
-                _synced = false;
-                DraftObservation(delta, EventType.GapObserved);
-                _listStarted = _lastRecorded;
+                DraftGap(delta);
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(delta), delta.Kind, "Unknown kind of delta.");
@@ -189,7 +203,7 @@ public sealed class StreamRecorder : IDisposable
         var known = _live.TryGetValue(key, out var live);
         if (known && live.Uid == header.Object.Uid)
         {
-            if (!deleted && (live.ResourceVersion == version || IsOlder(version, live.ResourceVersion)))
+            if (!deleted && live.Epoch == _epoch && (live.ResourceVersion == version || IsOlder(version, live.ResourceVersion)))
             {
                 if (!_listing)
                     Duplicates++;
@@ -200,16 +214,27 @@ public sealed class StreamRecorder : IDisposable
         {
             // A deletion of what the log does not know as live, or a change from before the resume point: it has been recorded already.
             if (deleted && !IsNotNewer(version, _resumeVersion))
+            {
+                ConfessMissed(delta, header, "deleted, and the log knows of no such object");
                 DraftObject(delta, EventType.ObjectDeleted, header);
+            }
             else
+            {
                 Duplicates++;
+            }
             return;
         }
         else if (known)
         {
             // The same name with another uid: the old object's deletion was missed.
+            if (!_listing)
+                ConfessMissed(delta, header, $"another object than the one with uid {live.Uid}, whose deletion was never sent");
             DraftMissed(delta, key, live);
             known = false;
+        }
+        else if (!_listing && delta.Kind == DeltaKind.Modified)
+        {
+            ConfessMissed(delta, header, "modified, and the log knows of no such object");
         }
 
         var type = deleted ? EventType.ObjectDeleted : known ? EventType.ObjectModified : EventType.ObjectAdded;
@@ -217,9 +242,30 @@ public sealed class StreamRecorder : IDisposable
         if (deleted)
             _live.Remove(key);
         else
-            _live[key] = new Live(header.Object.Uid, version);
+            _live[key] = new Live(header.Object.Uid, version, _epoch);
         if (!_listing)
-            _resumeVersion = version;
+            _resumeVersion = _seenVersion = version;
+    }
+
+    /// <summary>A watch that is whole cannot say this: etcd and the API server have lost watch events before (etcd issues 17529, 18089, 19179). What else was lost only a list can tell.</summary>
+    void ConfessMissed(in Delta delta, ObjectHeader header, string what)
+    {
+        if (!_synced)
+            return;
+        NeedsList = true;
+        DraftGap(delta with { ResourceVersion = "", Reason = $"changes before resource version {header.ResourceVersion} were never sent: {header.Object} is {what}" });
+    }
+
+    void DraftGap(in Delta delta)
+    {
+        _synced = false;
+        if (delta.StartsEpoch)
+            _epoch++;
+        DraftObservation(delta, EventType.GapObserved);
+        // The bound that the gap names is the last version of the epoch before.
+        if (delta.StartsEpoch)
+            _resumeVersion = _seenVersion = null;
+        _listStarted = _lastRecorded;
     }
 
     void DraftObject(in Delta delta, EventType type, ObjectHeader header)
@@ -250,7 +296,7 @@ public sealed class StreamRecorder : IDisposable
     {
         var metadata = Metadata(delta, new ObjectIdentity("", "", ""), delta.ResourceVersion);
         if (type == EventType.GapObserved)
-            metadata = metadata with { GapFrom = _resumeVersion ?? "", GapFromTime = _lastObserved, Reason = delta.Reason };
+            metadata = metadata with { GapFrom = _seenVersion ?? "", GapFromTime = _lastObserved, Reason = delta.Reason };
         Add(type, metadata, EventId.ForPlace(_stream, _revision + 1, type), _states.WrittenCount);
     }
 
@@ -282,13 +328,14 @@ public sealed class StreamRecorder : IDisposable
         _revision = recorded.Revision;
         recorded.Hash.Span.CopyTo(_hash);
         var metadata = recorded.Metadata;
-        _epoch = metadata.Epoch;
+        if (metadata.Epoch != _epoch)
+            (_epoch, _resumeVersion) = (metadata.Epoch, null);
         _lastObserved = _lastRecorded = metadata.ObservedAt;
         var key = (metadata.Object.Namespace, metadata.Object.Name);
         switch (recorded.Type)
         {
             case EventType.ObjectAdded or EventType.ObjectModified:
-                _live[key] = new Live(metadata.Object.Uid, metadata.ResourceVersion);
+                _live[key] = new Live(metadata.Object.Uid, metadata.ResourceVersion, metadata.Epoch);
                 if (_synced)
                     _resumeVersion = metadata.ResourceVersion;
                 break;
@@ -313,17 +360,18 @@ public sealed class StreamRecorder : IDisposable
             default:
                 break;
         }
+        _seenVersion = _resumeVersion;
     }
 
-    static bool IsOlder(string version, string than) =>
-        ResourceVersion.IsComparable(version) && ResourceVersion.IsComparable(than) && ResourceVersion.Compare(version, than) < 0;
+    static bool IsOlder(string version, string? than) =>
+        than is not null && ResourceVersion.IsComparable(version) && ResourceVersion.IsComparable(than) && ResourceVersion.Compare(version, than) < 0;
 
     static bool IsNotNewer(string version, string? than) =>
-        than is not null && (version == than || IsOlder(version, than));
+        version == than || IsOlder(version, than);
 
     static DateTimeOffset Microseconds(DateTimeOffset time) => HashChain.FromMicroseconds(HashChain.Microseconds(time));
 
-    readonly record struct Live(string Uid, string ResourceVersion);
+    readonly record struct Live(string Uid, string ResourceVersion, int Epoch);
 
     readonly record struct Drafted(Guid Id, EventType Type, EventMetadata Metadata, int Start, int Length, byte[] Hash);
 }
