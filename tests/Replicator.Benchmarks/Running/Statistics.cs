@@ -1,0 +1,11 @@
+namespace Replicator.Benchmarks;
+
+static class Statistics
+{
+    /// <summary>The median; of an even number of values the mean of the two in the middle.</summary>
+    public static double Median(this IEnumerable<double> values)
+    {
+        var sorted = values.Order().ToArray();
+        return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+    }
+}
