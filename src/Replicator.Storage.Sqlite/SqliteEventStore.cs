@@ -261,13 +261,15 @@ public sealed class SqliteEventStore : IEventStore
     {
         var group = new List<Request>();
         var results = new List<AppendResult>();
+        var refused = new List<Request>();
         while (_requests.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
         {
             group.Clear();
             results.Clear();
+            refused.Clear();
             try
             {
-                WriteGroup(group, results);
+                WriteGroup(group, results, refused);
             }
             catch (Exception exception)
             {
@@ -281,24 +283,27 @@ public sealed class SqliteEventStore : IEventStore
                 {
                     exception = second;
                 }
-                foreach (var request in group)
+                foreach (var request in group.Concat(refused))
                     request.Done.TrySetException(exception);
                 continue;
             }
             Publish(_writer.Head);
             for (var index = 0; index < group.Count; index++)
                 group[index].Done.TrySetResult(results[index]);
+            // What stands in the way of these may have been in the group itself, and only now is it durable.
+            foreach (var request in refused)
+                Refuse(request);
         }
     }
 
-    void WriteGroup(List<Request> group, List<AppendResult> results)
+    void WriteGroup(List<Request> group, List<AppendResult> results, List<Request> refused)
     {
         var (events, bytes, begun) = (0, 0L, false);
         while (events < CommitEvents && bytes < CommitBytes && _requests.Reader.TryRead(out var request))
         {
             if (!request.Expected.Accepts(_writer.LastRevision(request.Stream)))
             {
-                Refuse(request);
+                refused.Add(request);
                 continue;
             }
             group.Add(request);

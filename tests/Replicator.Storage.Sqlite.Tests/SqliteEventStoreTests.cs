@@ -8,8 +8,6 @@ namespace Replicator.Storage.Sqlite.Tests;
 
 public sealed class SqliteEventStoreTests : EventStoreConformance
 {
-    static readonly ResourceType Pods = new("", "v1", "pods", "Pod", Namespaced: true);
-
     readonly TemporaryFolder _folder = new();
 
     string Path => _folder.File("log.db");

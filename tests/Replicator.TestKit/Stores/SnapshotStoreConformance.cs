@@ -15,6 +15,7 @@ namespace Replicator.TestKit.Stores;
 public abstract class SnapshotStoreConformance : IAsyncLifetime
 {
     static readonly ResourceType Pods = new("", "v1", "pods", "Pod", Namespaced: true);
+    static readonly ResourceType Deployments = new("apps", "v1", "deployments", "Deployment", Namespaced: true);
     static readonly DateTimeOffset Start = new(2026, 1, 1, 3, 0, 0, TimeSpan.Zero);
 
     protected abstract IEventStore Events { get; }
@@ -172,8 +173,178 @@ public abstract class SnapshotStoreConformance : IAsyncLifetime
         Assert.NotNull(await Snapshots.GetAsync("c", Pods.GroupResource, "ns1", "o1", Cut.Now, Cancel));
     }
 
+    [Fact]
+    public async Task Every_label_operator_selects_what_it_says_now_and_in_the_past()
+    {
+        await Append(Pods, ("a", "1", """{"metadata":{"labels":{"app":"web","size":"3"}}}"""), ("b", "2", """{"metadata":{"labels":{"app":"db","size":"10"}}}"""), ("c", "3", """{"metadata":{"labels":{"app":"web","canary":""}}}"""), ("d", "4", "{}"));
+        await Append(Pods, ("a", "5", """{"metadata":{"labels":{"app":"old"}}}"""), ("c", "6", """{"metadata":{"labels":{"app":"web"}}}"""));
+        await CatchUp();
+        async Task Selects(string selector, Cut cut, params string[] names) =>
+            Assert.Equal(names, (await List(new ObjectQuery { Cluster = "c", Type = Pods.GroupResource, Cut = cut, Selector = LabelSelector.Parse(selector) })).Select(one => one.Object.Name));
+        var past = Cut.AtResourceVersion("4");
+        await Selects("app=web", past, "a", "c");
+        await Selects("app=web", Cut.Now, "c");
+        await Selects("app!=web", past, "b", "d");
+        await Selects("app!=web", Cut.Now, "a", "b", "d");
+        await Selects("app in (web, db),size", past, "a", "b");
+        await Selects("app notin (web)", past, "b", "d");
+        await Selects("canary", past, "c");
+        await Selects("canary", Cut.Now);
+        await Selects("!canary", past, "a", "b", "d");
+        await Selects("!app", past, "d");
+        await Selects("size>3", past, "b");
+        await Selects("size<11", past, "a", "b");
+        await Selects("app=none", past);
+    }
+
+    [Fact]
+    public async Task A_list_is_in_the_order_of_etcd_whatever_the_names()
+    {
+        (string Namespace, string Name)[] names = [("shop-a", "x"), ("shop", "x"), ("shop", "a-b"), ("shop", "a"), ("shop", "a.b"), ("shop0", "a"), ("", "node-1"), ("shop", "aa"), ("sho", "z")];
+        await Append(Pods, [.. names.Select((name, index) => ($"{name.Namespace}/{name.Name}", $"{index + 1}", "{}"))]);
+        await CatchUp();
+        var expected = names.Select(name => name.Namespace.Length == 0 ? name.Name : $"{name.Namespace}/{name.Name}").Order(StringComparer.Ordinal);
+        foreach (var cut in (Cut[])[Cut.Now, Cut.AtResourceVersion("9")])
+            Assert.Equal(expected, (await List(new ObjectQuery { Cluster = "c", Type = Pods.GroupResource, Cut = cut })).Select(one => one.Object.ToString()));
+    }
+
+    [Fact]
+    public async Task Long_and_opaque_resource_versions_keep_their_text_and_their_order()
+    {
+        await Append(Pods, ("a", "9", """{"v":1}"""), ("a", "10", """{"v":2}"""), ("a", "18446744073709551616", """{"v":3}"""), ("a", "100000000000000000000000", """{"v":4}"""));
+        await Append(Deployments, ("d", "opaque/1", """{"v":1}"""), ("d", "opaque/2", """{"v":2}"""));
+        await CatchUp();
+        foreach (var (cut, state) in ((string, string)[])[("9", """{"v":1}"""), ("11", """{"v":2}"""), ("18446744073709551615", """{"v":2}"""), ("18446744073709551616", """{"v":3}"""), ("99999999999999999999999", """{"v":3}"""), ("100000000000000000000001", """{"v":4}""")])
+            Assert.Equal(state, Text((await Snapshots.GetAsync("c", Pods.GroupResource, "", "a", Cut.AtResourceVersion(cut), Cancel))!.Value.State));
+        Assert.Null(await Snapshots.GetAsync("c", Pods.GroupResource, "", "a", Cut.AtResourceVersion("8"), Cancel));
+        Assert.Equal("opaque/2", (await Snapshots.GetAsync("c", Deployments.GroupResource, "", "d", Cut.Now, Cancel))!.Value.ResourceVersion);
+        Assert.Equal(["100000000000000000000000", "opaque/2"], (await Snapshots.GetTypesAsync("c", Cancel)).Select(type => type.ResourceVersion).Order());
+        await Assert.ThrowsAsync<FormatException>(async () => await Snapshots.GetAsync("c", Pods.GroupResource, "", "a", Cut.AtResourceVersion("opaque"), Cancel));
+    }
+
+    [Fact]
+    public async Task Bodies_of_three_megabytes_and_texts_that_stores_like_to_change_come_back_as_they_were()
+    {
+        var blob = new string('x', 3 * 1024 * 1024);
+        string[] states = [$$"""{"data":"{{blob}}","n":1}""", """{"e":1e21,"n":9007199254740993,"z":1.0,"zz":-0}""", """{"nul":"a\u0000b","surrogate":"\ud800"}""", "{}", $$"""{"data":"{{blob}}","n":2}"""];
+        for (var index = 0; index < states.Length; index++)
+            await Append(Pods, ("a", $"{index + 1}", states[index]));
+        await CatchUp();
+        for (var index = 0; index < states.Length; index++)
+            Assert.Equal(states[index], Text((await Snapshots.GetAsync("c", Pods.GroupResource, "", "a", Cut.AtResourceVersion($"{index + 1}"), Cancel))!.Value.State));
+        Assert.Equal(states[^1], Text(Assert.Single(await List(new ObjectQuery { Cluster = "c", Type = Pods.GroupResource, Cut = Cut.Now })).State));
+        var history = new List<string>();
+        await foreach (var version in Snapshots.GetHistoryAsync("c", Pods.GroupResource, "", "a", states: true, Cancel))
+            history.Add(Text(version.State));
+        Assert.Equal(states, history);
+        await foreach (var version in Snapshots.GetHistoryAsync("c", Pods.GroupResource, "", "a", states: false, Cancel))
+            Assert.True(version.State.IsEmpty);
+    }
+
+    [Fact]
+    public async Task What_is_applied_twice_counts_once_and_a_page_that_fails_changes_nothing()
+    {
+        await Record("c", [(1, 1, false), (2, 2, false), (1, 2, false)]);
+        await CatchUp();
+        var (digest, checkpoint) = (await Snapshots.ComputeDigestAsync(Cancel), await Snapshots.GetCheckpointAsync(Cancel));
+        await foreach (var page in Events.ReadAllAsync(0, new ReadOptions(), Cancel))
+        {
+            using (page)
+                await Snapshots.ApplyAsync(page, Cancel);
+        }
+        Assert.Equal((digest, checkpoint), (await Snapshots.ComputeDigestAsync(Cancel), await Snapshots.GetCheckpointAsync(Cancel)));
+
+        await Record("d", [(1, 1, false), (2, 2, false)]);
+        var next = new List<RecordedEvent>();
+        await foreach (var page in Events.ReadAllAsync(checkpoint, new ReadOptions(), Cancel))
+            next.AddRange(page.Events);
+        var last = next[^1];
+        next.Add(new RecordedEvent { Position = last.Position + 1, Stream = last.Stream, Revision = last.Revision + 1, Id = Guid.NewGuid(), Type = (EventType)99, Metadata = last.Metadata, Hash = last.Hash });
+        await Assert.ThrowsAsync<StoreCorruptException>(async () => await Snapshots.ApplyAsync(new EventPage(next, last.Position + 1, null), Cancel));
+        Assert.Equal((digest, checkpoint), (await Snapshots.ComputeDigestAsync(Cancel), await Snapshots.GetCheckpointAsync(Cancel)));
+
+        await CatchUp();
+        Assert.Equal(2, (await List(new ObjectQuery { Cluster = "d", Type = Pods.GroupResource, Cut = Cut.Now })).Count);
+        Assert.Equal(await Events.GetHeadAsync(Cancel), await Snapshots.GetCheckpointAsync(Cancel));
+    }
+
+    [Fact]
+    public async Task A_position_that_is_found_leaves_nothing_of_before_the_cut_behind_it_out()
+    {
+        await Record("c", Enumerable.Range(0, 1200).Select(index => (index % 9, index % 5, index % 11 == 10)).ToList());
+        await CatchUp();
+        var log = await Log("c");
+        foreach (var recorded in log.Where((_, index) => index % 97 == 0))
+        {
+            foreach (var type in (GroupResource?[])[null, Pods.GroupResource])
+            {
+                var byTime = await Snapshots.FindPositionAsync("c", type, Cut.AtTime(recorded.Metadata.ObservedAt), Cancel);
+                Assert.All(log.Where(other => other.Position <= byTime), other => Assert.True(other.Metadata.ObservedAt <= recorded.Metadata.ObservedAt));
+                var byVersion = await Snapshots.FindPositionAsync("c", type, Cut.AtResourceVersion(recorded.Metadata.ResourceVersion), Cancel);
+                Assert.All(log.Where(other => other.Position <= byVersion), other => Assert.True(ResourceVersion.Compare(other.Metadata.ResourceVersion, recorded.Metadata.ResourceVersion) <= 0));
+                Assert.Equal(recorded.Position, await Snapshots.FindPositionAsync("c", type, Cut.AtPosition(recorded.Position), Cancel));
+            }
+        }
+        // And it is worth having: the end is not looked for from the start.
+        Assert.True(await Snapshots.FindPositionAsync("c", Pods.GroupResource, Cut.AtTime(Start.AddYears(1)), Cancel) > 0);
+    }
+
+    [Fact]
+    public async Task A_list_that_began_before_a_rebuild_was_done_or_an_event_was_applied_ends_as_it_began()
+    {
+        await Append(Pods, [.. Enumerable.Range(0, 5000).Select(index => ($"p{index:0000}", $"{index + 1}", $$"""{"n":{{index}}}"""))]);
+        await CatchUp();
+        var seen = new List<string>();
+        await foreach (var one in Snapshots.ListAsync(new ObjectQuery { Cluster = "c", Type = Pods.GroupResource, Cut = Cut.Now }, Cancel))
+        {
+            seen.Add(Text(one.State));
+            if (seen.Count == 10)
+            {
+                await Append(Pods, ("p4990", "6000", """{"n":"changed"}"""), ("p9999", "6001", """{"n":"new"}"""));
+                await CatchUp();
+                using var projector = new Projector(Events, Snapshots);
+                await projector.RebuildAsync(null, Cancel);
+            }
+        }
+        Assert.Equal(Enumerable.Range(0, 5000).Select(index => $$"""{"n":{{index}}}"""), seen);
+        Assert.Equal("""{"n":"changed"}""", Text((await Snapshots.GetAsync("c", Pods.GroupResource, "", "p4990", Cut.Now, Cancel))!.Value.State));
+        Assert.Equal(5001, await Snapshots.ListLiveAsync("c", Pods.GroupResource, Cancel).CountAsync(Cancel));
+    }
+
     /// <summary>Names, shapes (labels, owners) and deletions.</summary>
     static Gen<List<(int Name, int Shape, bool Deleted)>> Histories => Gen.Select(Gen.Int[0, 6], Gen.Int[0, 4], Gen.Int[0, 3].Select(number => number == 0)).List[1, 60];
+
+    async Task CatchUp()
+    {
+        using var projector = new Projector(Events, Snapshots);
+        await projector.CatchUpAsync(Cancel);
+    }
+
+    static string Text(ReadOnlyMemory<byte> state) => Encoding.UTF8.GetString(state.Span);
+
+    /// <summary>Appends states as they are; a name may have its namespace before a slash.</summary>
+    async Task Append(ResourceType type, params (string Name, string Version, string State)[] objects) =>
+        await Events.AppendAsync(new StreamId("c", type.GroupResource), ExpectedRevision.Any, [.. objects.Select(one =>
+        {
+            var slash = one.Name.IndexOf('/', StringComparison.Ordinal);
+            var metadata = new EventMetadata
+            {
+                Cluster = "c",
+                Type = type,
+                Object = new(slash < 0 ? "" : one.Name[..slash], one.Name[(slash + 1)..], $"uid-{one.Name}"),
+                ResourceVersion = one.Version,
+                ObservedAt = Start,
+                Provenance = Provenance.Watch,
+            };
+            return new ProposedEvent
+            {
+                Id = EventId.ForObject("c", metadata.Object.Uid, one.Version, 0, EventType.ObjectModified),
+                Type = EventType.ObjectModified,
+                Metadata = metadata,
+                State = Encoding.UTF8.GetBytes(one.State),
+                Hash = new byte[HashChain.HashLength],
+            };
+        })], Cancel);
 
     async Task Record(string cluster, List<(int Name, int Shape, bool Deleted)> steps)
     {
@@ -239,6 +410,11 @@ public abstract class SnapshotStoreConformance : IAsyncLifetime
         }
         var listed = await List(new ObjectQuery { Cluster = cluster, Type = Pods.GroupResource, Cut = cut });
         Assert.Equal(fold.Values, listed.Select(one => Encoding.UTF8.GetString(one.State.Span)));
+
+        // One object by name answers as the list does; which one goes round with the cut.
+        var name = (int)((cut.Kind == CutKind.Now ? 0 : cut.Value) % 7);
+        var got = await Snapshots.GetAsync(cluster, Pods.GroupResource, $"ns{name % 2}", $"o{name}", cut, Cancel);
+        Assert.Equal(fold.GetValueOrDefault(($"ns{name % 2}", $"o{name}")), got is { } found ? Text(found.State) : null);
     }
 
     sealed class Collected : IProgress<RebuildProgress>
