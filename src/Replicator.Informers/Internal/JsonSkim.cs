@@ -107,7 +107,8 @@ static class JsonSkim
         return (apiVersion, kind);
     }
 
-    static bool TryReadPlainString(ReadOnlySpan<byte> json, out ReadOnlySpan<byte> text)
+    /// <summary>Reads the string at the start of a text, without its quotes. False where it is none, empty, or has an escape.</summary>
+    public static bool TryReadPlainString(ReadOnlySpan<byte> json, out ReadOnlySpan<byte> text)
     {
         text = default;
         if (json.Length < 2 || json[0] != '"')
@@ -120,10 +121,13 @@ static class JsonSkim
     }
 
     /// <summary>The members of the object at the start of a text. A name is given as it is written, escapes and all: no name that we look for has one.</summary>
-    ref struct Members(ReadOnlySpan<byte> json)
+    public ref struct Members(ReadOnlySpan<byte> json)
     {
         readonly ReadOnlySpan<byte> _json = json;
-        int _value = -1;
+        int _value = -1, _name;
+
+        /// <summary>The last name with its quotes, and what follows.</summary>
+        public readonly ReadOnlySpan<byte> NameText => _json[_name..];
 
         public bool Next(out ReadOnlySpan<byte> name, out int value)
         {
@@ -151,6 +155,7 @@ static class JsonSkim
             var end = SkipString(_json, at);
             if (end < 0)
                 return false;
+            _name = at;
             name = _json[(at + 1)..(end - 1)];
             at = SkipSpace(_json, end);
             if (at >= _json.Length || _json[at] != ':')
