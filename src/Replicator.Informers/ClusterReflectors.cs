@@ -254,6 +254,10 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
 
         public string? ResumeVersion => inner.ResumeVersion;
 
+        public string? RecordedVersion => inner.RecordedVersion;
+
+        public bool NeedsList => inner.NeedsList;
+
         public async ValueTask HandleAsync(IReadOnlyList<Delta> deltas, CancellationToken cancellationToken)
         {
             var changed = false;

@@ -12,6 +12,12 @@ public interface IDeltaSink : IAsyncDisposable
     /// <summary>The last durable resource version to go on from; null where a list is needed. Read once, when the sink is opened.</summary>
     string? ResumeVersion { get; }
 
+    /// <summary>The last durable resource version that may be compared with what the server says now, whether or not it can be resumed from: a server that is behind it was restored from a backup. Read once, when the sink is opened.</summary>
+    string? RecordedVersion => ResumeVersion;
+
+    /// <summary>Whether what was handed over last does not follow from what came before, so that only a list can tell what is true; whoever says so has recorded that changes were missed. Read after each call.</summary>
+    bool NeedsList => false;
+
     /// <summary>Takes deltas in their order and returns when they are durable. The memory that they point to is used again afterwards.</summary>
     ValueTask HandleAsync(IReadOnlyList<Delta> deltas, CancellationToken cancellationToken);
 }

@@ -31,6 +31,13 @@ public sealed class Reflector
 
     static readonly TimeSpan AtOnce = TimeSpan.FromSeconds(1);
 
+    // A watch that ends this long before it was to end was not ended by its timeout: the server may be another one afterwards.
+    static readonly TimeSpan Early = TimeSpan.FromSeconds(5);
+
+    // What a server may demand with Retry-After: less would be a busy loop, more would leave us blind on a proxy's word.
+    static readonly TimeSpan ShortestRetry = TimeSpan.FromSeconds(1);
+    static readonly TimeSpan LongestRetry = TimeSpan.FromMinutes(5);
+
     readonly HttpClient _client;
     readonly IDeltaSinkFactory _sinks;
     readonly ReflectorOptions _options;
@@ -44,8 +51,11 @@ public sealed class Reflector
     readonly Lock _gate = new();
 
     IDeltaSink? _sink;
-    string? _version;
+    string? _version, _recorded;
     bool _holdsSlot, _listStarted, _streamingRefused, _unpaged;
+
+    // Whether the server may have gone back behind what is recorded since it was last known not to have.
+    bool _doubtful = true;
     int _streamingFailures, _tooLarge;
 
     // Written by the task that runs the reflector (activity: by the pump), read under the lock by whoever asks for health.
@@ -53,6 +63,7 @@ public sealed class Reflector
     string? _lastError;
     DateTimeOffset? _lastActivity;
     long _deltas, _watches, _lists, _gaps, _malformed;
+    CancellationTokenSource? _waiting;
 
     /// <summary>Creates a reflector; <see cref="RunAsync"/> starts it.</summary>
     /// <param name="client">Its base address is the server's URL, ending in a slash (<see cref="ClusterConnection.Client"/>).</param>
@@ -113,7 +124,8 @@ public sealed class Reflector
             await OpenSinkAsync(cancellationToken).ConfigureAwait(false);
             while (true)
             {
-                var outcome = _version is null ? await ListAsync(cancellationToken).ConfigureAwait(false) : await WatchAsync(cancellationToken).ConfigureAwait(false);
+                var outcome = await CheckForRestoreAsync(cancellationToken).ConfigureAwait(false)
+                    ?? (_version is null ? await ListAsync(cancellationToken).ConfigureAwait(false) : await WatchAsync(cancellationToken).ConfigureAwait(false));
                 await ConcludeAsync(outcome, cancellationToken).ConfigureAwait(false);
             }
         }
@@ -140,6 +152,7 @@ public sealed class Reflector
     {
         _sink = await _sinks.OpenAsync(Type, cancellationToken).ConfigureAwait(false);
         SetVersion(_sink.ResumeVersion);
+        _recorded = _sink.RecordedVersion;
     }
 
     /// <summary>Decides what a list's or watch's end means, and waits where that is right.</summary>
@@ -158,16 +171,23 @@ public sealed class Reflector
                 return;
             case OutcomeKind.Silent:
                 Report($"the watch was silent ({outcome.Message}); resuming from {_version}");
-                await CheckForRestoreAsync(cancellationToken).ConfigureAwait(false);
                 return;
             case OutcomeKind.Expired when _version is not null:
-                await LoseResumePointAsync(outcome.Message, cancellationToken).ConfigureAwait(false);
+                await LoseResumePointAsync(outcome.Message, startsEpoch: false, cancellationToken).ConfigureAwait(false);
                 return;
             case OutcomeKind.TooLarge when _version is not null && ++_tooLarge > TooLargeTries:
-                await LoseResumePointAsync($"the server does not know resource version {_version}, as if its storage had been restored from a backup ({outcome.Message})", cancellationToken).ConfigureAwait(false);
+                await LoseResumePointAsync($"the server does not come to know resource version {_version} ({outcome.Message})", startsEpoch: false, cancellationToken).ConfigureAwait(false);
+                return;
+            case OutcomeKind.Restored:
+                await LoseResumePointAsync(outcome.Message, startsEpoch: true, cancellationToken).ConfigureAwait(false);
+                return;
+            case OutcomeKind.Incomplete:
+                // The sink has recorded the gap. A server that goes on like this is not to be listed without end.
+                SetVersion(null);
+                await WaitAsync(_backoff.Next(), outcome.Message, cancellationToken).ConfigureAwait(false);
                 return;
             case OutcomeKind.Throttled:
-                await WaitAsync(outcome.RetryAfter ?? _backoff.Next(), outcome.Message, cancellationToken).ConfigureAwait(false);
+                await WaitAsync(RetryDelay(outcome), outcome.Message, cancellationToken).ConfigureAwait(false);
                 return;
             case OutcomeKind.SinkRefused:
                 await _sink!.DisposeAsync().ConfigureAwait(false);
@@ -180,16 +200,16 @@ public sealed class Reflector
         }
     }
 
-    async ValueTask LoseResumePointAsync(string reason, CancellationToken cancellationToken)
+    async ValueTask LoseResumePointAsync(string reason, bool startsEpoch, CancellationToken cancellationToken)
     {
         _tooLarge = 0;
-        lock (_gate)
-            _gaps++;
-        InformersTelemetry.Gaps.Add(1, _tag);
-        Report($"changes after resource version {_version} may have been missed: {reason}; listing");
+        CountGap();
+        Report($"changes after resource version {_version ?? _recorded} may have been missed: {reason}; listing");
         // On its own, and before the list is asked for: however long that takes to succeed, the log says since when it was blind.
         _batch.Clear();
-        _batch.Add(Marker(DeltaKind.Gap, "", Provenance.Watch) with { Reason = OneLine.Of(reason) });
+        _batch.Add(Marker(DeltaKind.Gap, "", Provenance.Watch) with { Reason = OneLine.Of(reason), StartsEpoch = startsEpoch });
+        if (startsEpoch)
+            _recorded = null;
         var refused = await DeliverAsync(cancellationToken).ConfigureAwait(false);
         SetVersion(null);
         if (refused is { } outcome)
@@ -200,9 +220,36 @@ public sealed class Reflector
     {
         InformersTelemetry.Backoffs.Add(1, _tag);
         Report($"{message}; trying again in {delay.TotalSeconds:0.0} s");
-        var waiting = Task.Delay(delay, _time, cancellationToken);
-        SetState(ReflectorState.Backoff);
-        await waiting.ConfigureAwait(false);
+        using var hurry = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var waiting = Task.Delay(delay, _time, hurry.Token);
+        lock (_gate)
+            (_waiting, _state) = (hurry, ReflectorState.Backoff);
+        await waiting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        lock (_gate)
+            _waiting = null;
+        cancellationToken.ThrowIfCancellationRequested();
+    }
+
+    /// <summary>Ends a wait after a failure: what failed is known to be well again. Safe to call at any time from any thread.</summary>
+    internal void RetryNow()
+    {
+        // Not Cancel: the reflector would go on on this thread, within the lock.
+        lock (_gate)
+            _ = _waiting?.CancelAsync();
+    }
+
+    TimeSpan RetryDelay(in Outcome outcome)
+    {
+        if (outcome.RetryAfter is not { } asked)
+            return _backoff.Next();
+        return asked < ShortestRetry ? ShortestRetry : asked > LongestRetry ? LongestRetry : asked;
+    }
+
+    void CountGap()
+    {
+        lock (_gate)
+            _gaps++;
+        InformersTelemetry.Gaps.Add(1, _tag);
     }
 
     // ---- Watch
@@ -224,7 +271,7 @@ public sealed class Reflector
     async ValueTask<Outcome> ReadWatchAsync(HttpResponseMessage response, bool listing, TimeSpan silence, CancellationToken cancellationToken)
     {
         var opened = _time.GetTimestamp();
-        var anything = false;
+        var (anything, from) = (false, _version);
         var position = 0L;
         var body = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
         // A streaming list that stalls is no list: a server that ignores sendInitialEvents never ends it.
@@ -276,13 +323,14 @@ public sealed class Reflector
             return await AbortListAsync(
                 new Outcome(OutcomeKind.Failed, $"the streaming list broke off before its end ({pump.Failure ?? "the server closed it"})"), cancellationToken).ConfigureAwait(false);
         }
+        var lasted = _time.GetElapsedTime(opened);
+        _doubtful |= pump.Ending != ResponseEnding.Closed || !anything || lasted + Early < silence - _options.SilenceMargin;
         if (pump.Ending == ResponseEnding.Silent)
             return new Outcome(OutcomeKind.Silent, pump.Failure!);
+        if (_version == from && lasted < AtOnce)
+            return new Outcome(OutcomeKind.EndedAtOnce, $"the watch ended after {lasted.TotalMilliseconds:0} ms and brought nothing new{(pump.Failure is { } failure ? $" ({failure})" : "")}");
         if (anything)
             return new Outcome(OutcomeKind.Ended, pump.Failure ?? "");
-        var lasted = _time.GetElapsedTime(opened);
-        if (lasted < AtOnce)
-            return new Outcome(OutcomeKind.EndedAtOnce, $"the watch ended after {lasted.TotalMilliseconds:0} ms without a line{(pump.Failure is { } failure ? $" ({failure})" : "")}");
         return pump.Ending == ResponseEnding.Cut ? new Outcome(OutcomeKind.Ended, pump.Failure!) : new Outcome(OutcomeKind.Silent, $"it ended after {lasted.TotalSeconds:0} s without a line");
     }
 
@@ -311,7 +359,7 @@ public sealed class Reflector
                     Object = value,
                     TraceParent = trace,
                 });
-                if (!listing)
+                if (!listing && !IsBehind(version, _batch.ResumeVersion ?? _version))
                     _batch.ResumeVersion = version;
                 return null;
 
@@ -325,10 +373,15 @@ public sealed class Reflector
                         && _tape.TryGetProperty(annotations, "k8s.io/initial-events-end"u8, out var end) && _tape.StringEquals(end, "true"u8);
                     if (!ends)
                         return null;
+                    if (IsBehind(reached, _recorded))
+                        return Restored(reached, _recorded!);
                     listing = false;
                     CompleteList(reached, receivedAt);
                     return null;
                 }
+                // One that is late must not turn the resume point back.
+                if (IsBehind(reached, _batch.ResumeVersion ?? _version))
+                    return null;
                 _batch.Add(Marker(DeltaKind.Bookmark, reached, Provenance.Watch) with { ObservedAt = receivedAt, TraceParent = trace });
                 _batch.ResumeVersion = reached;
                 return null;
@@ -384,25 +437,33 @@ public sealed class Reflector
     }
 
     /// <summary>
-    /// A watch from a version that the server has not reached says nothing until it has, and then leaves out all that lies between. After an etcd restore from a backup that is silent loss, so that a watch without a
-    /// line makes us ask where the server stands.
+    /// A watch from a version that the server has not reached says nothing until it has, and then leaves out all that lies between. After an etcd restore from a backup that is silent loss. Restoring takes a restart of the
+    /// server, so that after whatever may have been one, and before the first request of ours, we ask where the server stands. A result means that it is behind, or did not say.
     /// </summary>
-    async ValueTask CheckForRestoreAsync(CancellationToken cancellationToken)
+    /// <remarks>A server that has come past the version again by then cannot be told from one that never was behind it; that what it sends does not follow from what is recorded shows the sink (<see cref="IDeltaSink.NeedsList"/>).</remarks>
+    async ValueTask<Outcome?> CheckForRestoreAsync(CancellationToken cancellationToken)
     {
-        var (response, _) = await SendAsync($"{Type.CollectionPath}?limit=1", "list", cancellationToken).ConfigureAwait(false);
+        if (!_doubtful || (_version ?? _recorded) is not { } last || !ResourceVersion.IsComparable(last))
+            return null;
+        SetState(_version is null ? ReflectorState.Listing : ReflectorState.Watching);
+        var (response, refusal) = await SendAsync($"{Type.CollectionPath}?limit=1", "list", cancellationToken).ConfigureAwait(false);
         if (response is null)
-            return;
-        string? reached;
+            return refusal.Kind == OutcomeKind.Throttled ? refusal : refusal with { Kind = OutcomeKind.Failed };
         using (response)
         {
             var scanner = new ListScanner(_tape);
-            // Nothing of it is recorded; where it fails the watch goes on and the next silence asks again.
-            await ReadPageAsync(response, scanner, record: false, cancellationToken).ConfigureAwait(false);
-            reached = scanner.ResourceVersion;
+            if (await ReadPageAsync(response, scanner, record: false, cancellationToken).ConfigureAwait(false) is { } failure)
+                return failure;
+            _doubtful = false;
+            return IsBehind(scanner.ResourceVersion, last) ? Restored(scanner.ResourceVersion!, last) : null;
         }
-        if (reached is not null && _version is not null && ResourceVersion.IsComparable(reached) && ResourceVersion.IsComparable(_version) && ResourceVersion.Compare(reached, _version) < 0)
-            await LoseResumePointAsync($"the server is at resource version {reached}, before the last recorded {_version}: its storage was restored from a backup", cancellationToken).ConfigureAwait(false);
     }
+
+    static bool IsBehind(string? version, string? than) =>
+        version is not null && than is not null && ResourceVersion.IsComparable(version) && ResourceVersion.IsComparable(than) && ResourceVersion.Compare(version, than) < 0;
+
+    static Outcome Restored(string reached, string last) =>
+        new(OutcomeKind.Restored, $"the server is at resource version {reached}, before the last recorded {last}: its storage was restored from a backup");
 
     // ---- List
 
@@ -440,7 +501,11 @@ public sealed class Reflector
         var uri = $"{Type.CollectionPath}?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds={timeout.TotalSeconds:0}";
         var (response, refusal) = await SendAsync(uri, "stream", cancellationToken).ConfigureAwait(false);
         if (response is null)
+        {
+            if (refusal.Kind == OutcomeKind.Unanswered)
+                _streamingFailures++;
             return refusal;
+        }
         using (response)
         {
             StartList();
@@ -458,6 +523,13 @@ public sealed class Reflector
             var (response, refusal) = await SendAsync(uri, "list", cancellationToken).ConfigureAwait(false);
             if (response is null)
             {
+                if (next is not null && refusal.Kind == OutcomeKind.Throttled)
+                {
+                    // The pages so far are as good as ever; where the wait outlives the token, the next answer says so.
+                    await WaitAsync(RetryDelay(refusal), refusal.Message, cancellationToken).ConfigureAwait(false);
+                    SetState(ReflectorState.Listing);
+                    continue;
+                }
                 if (next is not null && refusal.Kind == OutcomeKind.Expired)
                     refusal = new Outcome(OutcomeKind.NoPaging, $"the list took longer than its pages last ({refusal.Message}); starting over in one piece");
                 return await AbortListAsync(refusal, cancellationToken).ConfigureAwait(false);
@@ -473,11 +545,13 @@ public sealed class Reflector
                 // Pages of one list bear one version; another would mean that changes between them are in neither.
                 if (version is null || scanner.ResourceVersion != version)
                     return await AbortListAsync(Malformed($"a page of version '{scanner.ResourceVersion}' in a list of version '{version}'"), cancellationToken).ConfigureAwait(false);
+                if (IsBehind(version, _recorded))
+                    return await AbortListAsync(Restored(version, _recorded!), cancellationToken).ConfigureAwait(false);
                 next = scanner.Continue;
             }
         }
         while (next is not null && !_unpaged);
-        CompleteList(version, _time.GetUtcNow());
+        CompleteList(version!, _time.GetUtcNow());
         return await DeliverAsync(cancellationToken).ConfigureAwait(false) ?? new Outcome(OutcomeKind.Listed);
     }
 
@@ -593,6 +667,8 @@ public sealed class Reflector
     {
         _batch.Add(Marker(DeltaKind.ListCompleted, version, Provenance.List) with { ObservedAt = at });
         _batch.ResumeVersion = version;
+        // A list is as new as etcd: what was asked for here is answered.
+        _doubtful = false;
         ReleaseSlot();
     }
 
@@ -642,6 +718,18 @@ public sealed class Reflector
         InformersTelemetry.Deltas.Add(_batch.Count, _tag);
         if (_batch.Deltas[0].Kind == DeltaKind.ListStarted)
             _listStarted = true;
+        if (_sink.NeedsList)
+        {
+            lock (_gate)
+                _deltas += _batch.Count;
+            CountGap();
+            _batch.Clear();
+            _listStarted = false;
+            _doubtful = true;
+            return new Outcome(OutcomeKind.Incomplete, "what the server sent does not follow from what is recorded: changes were missed; listing");
+        }
+        if (_batch.ResumeVersion is not null)
+            _recorded = _batch.ResumeVersion;
         lock (_gate)
         {
             _deltas += _batch.Count;
@@ -686,12 +774,14 @@ public sealed class Reflector
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            return (null, new Outcome(OutcomeKind.Failed, $"the server did not answer the {request} within {_options.AnswerTimeout.TotalSeconds:0} s"));
+            _doubtful = true;
+            return (null, new Outcome(OutcomeKind.Unanswered, $"the server did not answer the {request} within {_options.AnswerTimeout.TotalSeconds:0} s"));
         }
         // Whatever transport and credential plugins throw: the reflector's answer to all of it is to try again.
         catch (Exception exception) when (exception is not OperationCanceledException)
         {
-            return (null, new Outcome(OutcomeKind.Failed, $"the {request} failed: {OneLine.Of(exception)}"));
+            _doubtful = true;
+            return (null, new Outcome(OutcomeKind.Unanswered, $"the {request} failed: {OneLine.Of(exception)}"));
         }
         finally
         {
@@ -702,6 +792,8 @@ public sealed class Reflector
     Outcome Judge(ApiStatus status, string request)
     {
         var message = $"the server answered the {request} with {status}";
+        // 5xx is what stands before a server that is being replaced says.
+        _doubtful |= status.TooLargeVersion || status.Code >= 500;
         if (status.IsExpired)
             return new Outcome(OutcomeKind.Expired, status.ToString());
         if (status.TooLargeVersion)

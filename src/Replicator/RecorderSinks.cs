@@ -43,6 +43,10 @@ sealed class RecorderSinks(IEventStore store, string cluster, Redactor redactor,
 
         public string? ResumeVersion => _recorder.ResumeVersion;
 
+        public string? RecordedVersion => _recorder.RecordedVersion;
+
+        public bool NeedsList => _recorder.NeedsList;
+
         public async ValueTask HandleAsync(IReadOnlyList<Delta> deltas, CancellationToken cancellationToken)
         {
             await _recorder.HandleAsync(deltas, cancellationToken);

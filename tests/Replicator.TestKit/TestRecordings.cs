@@ -6,6 +6,9 @@ public static class TestRecordings
     /// <summary>A busy minute of a small cluster, with kubectl's own answers.</summary>
     public static string Shop { get; } = Path.Combine(Find(), "shop");
 
+    /// <summary>Single answers of a real API server.</summary>
+    public static string Protocol { get; } = Path.Combine(Find(), "protocol");
+
     static string Find()
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)

@@ -10,14 +10,18 @@ enum OutcomeKind
     Listed,
     /// <summary>The watch ended as watches do, or its connection broke: go on from the last version at once.</summary>
     Ended,
-    /// <summary>The watch ended at once and brought nothing, as it would again.</summary>
+    /// <summary>The watch ended at once and brought nothing new, as it would again.</summary>
     EndedAtOnce,
-    /// <summary>Nothing came, not even a bookmark: make sure that the server still knows the version, then go on.</summary>
+    /// <summary>Nothing came, not even a bookmark: go on from the last version.</summary>
     Silent,
     /// <summary>The server no longer knows the version.</summary>
     Expired,
     /// <summary>The server does not know the version yet.</summary>
     TooLarge,
+    /// <summary>The server is behind the version: its storage was restored from a backup.</summary>
+    Restored,
+    /// <summary>What the watch brought does not follow from what is recorded: list.</summary>
+    Incomplete,
     /// <summary>The server is busy and says for how long.</summary>
     Throttled,
     /// <summary>The server knows no streaming list: take pages.</summary>
@@ -26,6 +30,8 @@ enum OutcomeKind
     NoPaging,
     /// <summary>The sink could not read an object: open it again.</summary>
     SinkRefused,
+    /// <summary>No answer came at all: wait and try again.</summary>
+    Unanswered,
     /// <summary>Anything else: wait and try again.</summary>
     Failed,
 }

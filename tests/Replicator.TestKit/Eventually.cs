@@ -1,0 +1,33 @@
+using System.Runtime.CompilerServices;
+using Xunit;
+
+namespace Replicator.TestKit;
+
+/// <summary>Waiting for something to become true, for as long as a hung test is not to be mistaken for a slow machine.</summary>
+public static class Eventually
+{
+    static readonly TimeSpan Longest = TimeSpan.FromMinutes(1);
+    static readonly TimeSpan Period = TimeSpan.FromMilliseconds(2);
+
+    /// <summary>Returns once the condition holds, and fails with its text and <paramref name="state"/> where it never does.</summary>
+    public static async Task HoldsAsync(Func<bool> condition, CancellationToken cancellationToken, Func<string>? state = null, [CallerArgumentExpression(nameof(condition))] string text = "")
+    {
+        if (condition())
+            return;
+        using var longest = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        longest.CancelAfter(Longest);
+        using var timer = new PeriodicTimer(Period);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(longest.Token))
+            {
+                if (condition())
+                    return;
+            }
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            Assert.Fail($"It never came to this: {text}. {state?.Invoke()}");
+        }
+    }
+}
