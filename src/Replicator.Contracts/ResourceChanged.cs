@@ -12,7 +12,7 @@ public sealed record ResourceChanged
     public required string Stream { get; init; }
     /// <summary>The place in the stream.</summary>
     public required long Revision { get; init; }
-    /// <summary><c>ADDED</c>, <c>MODIFIED</c>, <c>DELETED</c>, <c>GAP</c>, <c>SYNC_STARTED</c>, <c>SYNC_COMPLETED</c>, <c>PROGRESSED</c> or <c>DISCOVERY</c>.</summary>
+    /// <summary><c>ADDED</c>, <c>MODIFIED</c>, <c>DELETED</c>, <c>GAP</c>, <c>SYNC_STARTED</c>, <c>SYNC_COMPLETED</c>, <c>PROGRESSED</c>, <c>DISCOVERY</c> or <c>RULES</c>.</summary>
     public required string Type { get; init; }
     /// <summary>The cluster's id.</summary>
     public required string Cluster { get; init; }

@@ -121,7 +121,7 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
         foreach (var problem in snapshot.Problems.Except(_problems))
             Report(problem.Message);
 
-        var served = snapshot.Types.ToDictionary(type => type.GroupResource);
+        var served = snapshot.Types.Where(options.Watches).ToDictionary(type => type.GroupResource);
         var broken = snapshot.Problems.Where(problem => problem.Group is not null).Select(problem => problem.Group!).ToHashSet(StringComparer.Ordinal);
         var everythingBroken = snapshot.Problems.Any(problem => problem.Group is null);
         var uncertain = false;

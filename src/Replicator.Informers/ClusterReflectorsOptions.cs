@@ -11,6 +11,9 @@ public sealed record ClusterReflectorsOptions
     /// <summary>Types not to watch.</summary>
     public IReadOnlyCollection<GroupResource> Excluded { get; init; } = [];
 
+    /// <summary>Whether to watch a type that is served; called again whenever discovery is.</summary>
+    public Func<ResourceType, bool> Watches { get; init; } = _ => true;
+
     /// <summary>How many types may take their snapshots at a time.</summary>
     public int ConcurrentLists { get; init; } = 8;
 

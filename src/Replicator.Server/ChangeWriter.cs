@@ -64,6 +64,11 @@ sealed class ChangeWriter(ISnapshotStore snapshots, TimeProvider time) : IDispos
                 json.WriteString("gapFromTime"u8, Times.Text(from));
             json.WriteString("reason"u8, metadata.Reason);
         }
+        if (recorded.Type == EventType.RulesObserved && metadata.Reason is { } rules)
+        {
+            json.WritePropertyName("rules"u8);
+            json.WriteRawValue(rules, skipInputValidation: true);
+        }
         if (metadata.TraceParent is { } traceParent)
             json.WriteString("traceparent"u8, traceParent);
         json.WriteString("hash"u8, Convert.ToHexStringLower(recorded.Hash.Span));

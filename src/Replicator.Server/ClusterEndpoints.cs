@@ -1,7 +1,9 @@
+using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Replicator.Core.Events;
+using Replicator.Core.Rules;
 using Replicator.Core.Storage;
 
 namespace Replicator.Server;
@@ -21,15 +23,16 @@ sealed class ClusterEndpoints(IEventStore events, ISnapshotStore snapshots, Repl
         var types = await snapshots.GetTypesAsync(null, cancellationToken).ConfigureAwait(false);
         var (head, checkpoint) = (await events.GetHeadAsync(cancellationToken).ConfigureAwait(false), await snapshots.GetCheckpointAsync(cancellationToken).ConfigureAwait(false));
         var clusters = new List<ClusterStatus>();
-        foreach (var group in types.GroupBy(type => type.Cluster))
-            clusters.Add(await DescribeAsync(group.Key, [.. group], cancellationToken).ConfigureAwait(false));
+        // A cluster that was never reached is shown too.
+        foreach (var cluster in types.Select(type => type.Cluster).Union(health.Collected))
+            clusters.Add(await DescribeAsync(cluster, [.. types.Where(type => type.Cluster == cluster)], cancellationToken).ConfigureAwait(false));
         return new ClusterList(clusters, head, checkpoint);
     }
 
     async Task<IResult> StatusAsync(string cluster, CancellationToken cancellationToken)
     {
         var types = await snapshots.GetTypesAsync(cluster, cancellationToken).ConfigureAwait(false);
-        return types.Count == 0
+        return types.Count == 0 && !health.Collected.Contains(cluster)
             ? TypedResults.Problem(statusCode: StatusCodes.Status404NotFound, title: "Not found", detail: $"Nothing was recorded of a cluster '{cluster}'.")
             : TypedResults.Ok(await DescribeAsync(cluster, types, cancellationToken).ConfigureAwait(false));
     }
@@ -46,8 +49,10 @@ sealed class ClusterEndpoints(IEventStore events, ISnapshotStore snapshots, Repl
         var now = time.GetUtcNow();
         var checkpoint = await snapshots.GetCheckpointAsync(cancellationToken).ConfigureAwait(false);
         var streams = (await events.ListStreamsAsync($"k8s-{cluster}-", cancellationToken).ConfigureAwait(false)).ToDictionary(info => info.Stream);
-        var collectors = health.GetCollectors(cluster).ToDictionary(collector => collector.Type);
-        return new ClusterStatus(cluster, [.. types.Select(type =>
+        var activity = health.GetCollector(cluster);
+        var collectors = (activity?.Types ?? []).ToDictionary(collector => collector.Type);
+        return new ClusterStatus(cluster, activity?.State, activity?.Error, await ReadRulesAsync(cluster, cancellationToken).ConfigureAwait(false),
+            [.. (activity?.Suppressed ?? []).Select(count => new SuppressedCount(count.Rule, count.Type.Group, count.Type.Resource, count.Count))], [.. types.Select(type =>
         {
             streams.TryGetValue(new StreamId(cluster, type.Type.GroupResource), out var stream);
             collectors.TryGetValue(type.Type.GroupResource, out var collector);
@@ -55,6 +60,23 @@ sealed class ClusterEndpoints(IEventStore events, ISnapshotStore snapshots, Repl
                 Math.Round(Math.Max(0, (now - type.LastObservedAt).TotalSeconds), 3), stream is null ? 0 : Math.Max(0, stream.LastPosition - checkpoint),
                 type.Objects, type.Versions, stream is null ? 0 : stream.LastRevision + 1, type.Gaps, stream?.Bytes, type.Synced, collector?.State, collector?.Error);
         })]);
+    }
+
+    /// <summary>The rules by which the cluster was last recorded, as the log has them.</summary>
+    async ValueTask<JsonElement?> ReadRulesAsync(string cluster, CancellationToken cancellationToken)
+    {
+        await foreach (var page in events.ReadStreamAsync(StreamId.Discovery(cluster), long.MaxValue, backwards: true, new ReadOptions(), cancellationToken).ConfigureAwait(false))
+        {
+            using (page)
+            {
+                if (page.Events.FirstOrDefault(recorded => recorded.Metadata.Object.Name == RecordingRules.DocumentPath) is { } rules)
+                {
+                    using var document = JsonDocument.Parse(rules.State);
+                    return document.RootElement.Clone();
+                }
+            }
+        }
+        return null;
     }
 }
 
@@ -65,7 +87,16 @@ sealed class ClusterEndpoints(IEventStore events, ISnapshotStore snapshots, Repl
 sealed record ClusterList(IReadOnlyList<ClusterStatus> Items, long Head, long Checkpoint);
 
 /// <summary>A cluster.</summary>
-sealed record ClusterStatus(string Cluster, IReadOnlyList<TypeState> Types);
+/// <param name="Cluster">Its id.</param>
+/// <param name="State">Its collector's state, where one runs here.</param>
+/// <param name="Error">What is wrong with it.</param>
+/// <param name="Rules">The rules by which it was last recorded; null where it was imported.</param>
+/// <param name="Suppressed">What they have kept out of the log since the process started.</param>
+/// <param name="Types">Its types.</param>
+sealed record ClusterStatus(string Cluster, string? State, string? Error, JsonElement? Rules, IReadOnlyList<SuppressedCount> Suppressed, IReadOnlyList<TypeState> Types);
+
+/// <summary>How many changes of a type a rule has kept out of the log.</summary>
+sealed record SuppressedCount(string Rule, string Group, string Resource, long Count);
 
 /// <summary>How a type stands.</summary>
 /// <param name="Group">The API group.</param>

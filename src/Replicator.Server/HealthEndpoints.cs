@@ -5,22 +5,32 @@ using Replicator.Core.Storage;
 
 namespace Replicator.Server;
 
-/// <summary><c>/healthz</c>: the process works. <c>/readyz</c>: it can answer too: the stores can be read and no part has reported a fault.</summary>
+/// <summary>
+/// <c>/healthz</c>: the process works. <c>/readyz</c>: it can answer too: the stores can be read and no part has reported a fault. A cluster that cannot be reached is named, and takes nothing from the answers about its past
+/// nor from the other clusters: it does not make the process unready.
+/// </summary>
 sealed class HealthEndpoints(IEventStore events, ISnapshotStore snapshots, ReplicatorHealth health)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/healthz", () => TypedResults.Ok(new HealthAnswer("ok", health.Faults, null, null)));
+        routes.MapGet("/healthz", () => TypedResults.Ok(new HealthAnswer("ok", health.Faults, null, null, Clusters())));
         routes.MapGet("/readyz", ReadyAsync);
     }
 
     async Task<IResult> ReadyAsync(CancellationToken cancellationToken)
     {
-        var answer = new HealthAnswer(health.Faults.Count == 0 ? "ok" : "degraded", health.Faults,
-            await events.GetHeadAsync(cancellationToken).ConfigureAwait(false), await snapshots.GetCheckpointAsync(cancellationToken).ConfigureAwait(false));
+        var clusters = Clusters();
+        var answer = new HealthAnswer(health.Faults.Count == 0 && clusters.Values.All(cluster => cluster.State is "Starting" or "Collecting") ? "ok" : "degraded", health.Faults,
+            await events.GetHeadAsync(cancellationToken).ConfigureAwait(false), await snapshots.GetCheckpointAsync(cancellationToken).ConfigureAwait(false), clusters);
         return health.Faults.Count == 0 ? TypedResults.Ok(answer) : TypedResults.Json(answer, statusCode: StatusCodes.Status503ServiceUnavailable);
     }
+
+    Dictionary<string, ClusterHealthAnswer> Clusters() =>
+        health.Collected.ToDictionary(cluster => cluster, cluster => health.GetCollector(cluster) is { } activity ? new ClusterHealthAnswer(activity.State, activity.Error) : new ClusterHealthAnswer("Stopped", null));
 }
 
 /// <summary>How the process stands.</summary>
-sealed record HealthAnswer(string Status, IReadOnlyDictionary<string, string> Faults, long? Head, long? Checkpoint);
+sealed record HealthAnswer(string Status, IReadOnlyDictionary<string, string> Faults, long? Head, long? Checkpoint, IReadOnlyDictionary<string, ClusterHealthAnswer> Clusters);
+
+/// <summary>How the collector of a cluster stands.</summary>
+sealed record ClusterHealthAnswer(string State, string? Error);

@@ -7,7 +7,7 @@ namespace Replicator.Server;
 public sealed class ReplicatorHealth
 {
     readonly ConcurrentDictionary<string, string> _faults = [];
-    Func<string, IReadOnlyList<CollectorState>> _collectors = _ => [];
+    readonly ConcurrentDictionary<string, Func<CollectorActivity>> _collectors = [];
 
     /// <summary>What is wrong, by the part that says so.</summary>
     public IReadOnlyDictionary<string, string> Faults => _faults;
@@ -21,12 +21,22 @@ public sealed class ReplicatorHealth
             _faults[part] = fault;
     }
 
-    /// <summary>Names who knows how the reflectors of a cluster stand.</summary>
-    public void SetCollectors(Func<string, IReadOnlyList<CollectorState>> collectors) => _collectors = collectors;
+    /// <summary>The clusters that this process collects.</summary>
+    public IReadOnlyList<string> Collected => [.. _collectors.Keys.Order(StringComparer.Ordinal)];
 
-    /// <summary>The reflectors of a cluster that run in this process.</summary>
-    public IReadOnlyList<CollectorState> GetCollectors(string cluster) => _collectors(cluster);
+    /// <summary>Names who knows how the collector of a cluster stands.</summary>
+    public void SetCollector(string cluster, Func<CollectorActivity> activity) => _collectors[cluster] = activity;
+
+    /// <summary>How the collector of a cluster stands; null where none runs in this process.</summary>
+    public CollectorActivity? GetCollector(string cluster) => _collectors.TryGetValue(cluster, out var activity) ? activity() : null;
 }
+
+/// <summary>How the collector of a cluster stands.</summary>
+/// <param name="State"><c>Starting</c>, <c>Collecting</c>, <c>Unreachable</c>, <c>Failed</c> or <c>Stopped</c>.</param>
+/// <param name="Error">What is wrong, in one line; null where nothing is.</param>
+/// <param name="Types">Its reflectors.</param>
+/// <param name="Suppressed">What the recording rules have kept out of the log since the process started.</param>
+public sealed record CollectorActivity(string State, string? Error, IReadOnlyList<CollectorState> Types, IReadOnlyList<(string Rule, GroupResource Type, long Count)> Suppressed);
 
 /// <summary>How a reflector stands.</summary>
 /// <param name="Type">Its type.</param>

@@ -6,6 +6,7 @@ using Replicator.Core.Kubernetes;
 using Replicator.Core.Projecting;
 using Replicator.Core.Recording;
 using Replicator.Core.Redaction;
+using Replicator.Core.Rules;
 using Replicator.Informers;
 using Replicator.Server;
 using Replicator.Storage.Sqlite;
@@ -86,7 +87,8 @@ static class IngestTrials
         using var connection = ClusterConnection.Open(new ClusterOptions { KubeconfigPath = folder.File("kubeconfig") });
         await using var data = await SqliteDataFolder.OpenAsync(folder.File("data"));
         using var projector = new Projector(data.Events, data.Snapshots);
-        using var recorders = new RecorderSinks(data.Events, "feed", new Redactor(RedactionKey.LoadOrCreate(data.RedactionKeyPath)), new ReplicatorHealth(), TimeProvider.System);
+        var key = RedactionKey.LoadOrCreate(data.RedactionKeyPath);
+        using var recorders = new RecorderSinks(data.Events, "feed", RecordingRules.None, new RuleCounts("feed"), () => new Redactor(key), new ReplicatorHealth(), TimeProvider.System);
         var sinks = new CountingSinks(recorders, lines);
         var reflector = new Reflector(connection.Client, Pods, sinks, new ReflectorOptions { Problem = problem => Console.Error.WriteLine(problem.Message) }, TimeProvider.System);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);

@@ -21,6 +21,9 @@ public static class CoreTelemetry
     public static Counter<long> AppendRetries { get; } =
         Meter.CreateCounter<long>("replicator.recorder.append.retries", "{append}", "Appends that were tried again because the store was unavailable.");
 
+    /// <summary>Changes, and parts of objects, that a recording rule kept out of the log, by cluster, rule and resource.</summary>
+    public static Counter<long> Suppressed { get; } = Meter.CreateCounter<long>("replicator.recorder.suppressed", "{change}", "Changes, and parts of objects, that a recording rule kept out of the log.");
+
     /// <summary>Events applied to a projection.</summary>
     public static Counter<long> EventsProjected { get; } = Meter.CreateCounter<long>("replicator.projector.events", "{event}", "Events applied to a projection.");
 

@@ -26,7 +26,7 @@ public sealed record EventMetadata
     public string? GapFrom { get; init; }
     /// <summary>When the lower bound of a gap was last known to hold. Only for <see cref="EventType.GapObserved"/>.</summary>
     public DateTimeOffset? GapFromTime { get; init; }
-    /// <summary>Why, in a word or a sentence. Only for <see cref="EventType.GapObserved"/>.</summary>
+    /// <summary>Why, in a word or a sentence; for <see cref="EventType.RulesObserved"/> the rules. Only for these two.</summary>
     public string? Reason { get; init; }
     /// <summary>W3C trace context; null where nothing is traced. Not covered by the hash.</summary>
     public string? TraceParent { get; init; }

@@ -14,6 +14,7 @@ public static class EventNames
         EventType.Progressed => "PROGRESSED",
         EventType.GapObserved => "GAP",
         EventType.DiscoveryObserved => "DISCOVERY",
+        EventType.RulesObserved => "RULES",
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "Unknown event type: the log was written by a newer Replicator; upgrade this one."),
     };
 

@@ -19,4 +19,6 @@ public enum EventType : byte
     GapObserved = 7,
     /// <summary>A discovery document (or another description of what the server serves) as it was found.</summary>
     DiscoveryObserved = 8,
+    /// <summary>The rules by which the type is recorded from here on, as JSON in <see cref="EventMetadata.Reason"/>: what they leave out cannot be in the log.</summary>
+    RulesObserved = 9,
 }

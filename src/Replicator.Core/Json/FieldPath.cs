@@ -41,6 +41,9 @@ public sealed class FieldPath
         return new FieldPath(text, [.. segments]);
     }
 
+    /// <summary>Whether it picks the whole document.</summary>
+    public bool IsRoot => _segments.Length == 0;
+
     /// <summary>Appends the nodes of all values below <paramref name="node"/> that this path picks to <paramref name="matches"/>, in the order of the text.</summary>
     public void Find(JsonTape tape, int node, List<int> matches) => Find(tape, node, 0, matches);
 

@@ -4,6 +4,7 @@ using Replicator.Core.Events;
 using Replicator.Core.Json;
 using Replicator.Core.Kubernetes;
 using Replicator.Core.Redaction;
+using Replicator.Core.Rules;
 using Replicator.Core.Storage;
 
 namespace Replicator.Core.Recording;
@@ -16,6 +17,8 @@ namespace Replicator.Core.Recording;
 /// </remarks>
 public sealed class StreamRecorder : IDisposable
 {
+    const string FirstStart = "first start: what was before is not known";
+
     static readonly TimeSpan ProgressPeriod = TimeSpan.FromMinutes(1);
 
     readonly IEventStore _store;
@@ -23,6 +26,7 @@ public sealed class StreamRecorder : IDisposable
     readonly StreamId _stream;
     readonly GroupResource _type;
     readonly Redactor _redactor;
+    readonly TypeRules? _rules;
     readonly TimeProvider _time;
     readonly HashChain _chain = new();
     readonly JsonTape _tape = new();
@@ -36,12 +40,13 @@ public sealed class StreamRecorder : IDisposable
     long _revision = -1;
     int _epoch;
     bool _listing, _everSynced, _synced;
+    string _recordedRules = TypeRules.NoText;
     string? _resumeVersion, _seenVersion;
     DateTimeOffset? _lastObserved, _lastRecorded, _listStarted;
 
-    StreamRecorder(IEventStore store, string cluster, GroupResource type, Redactor redactor, TimeProvider time)
+    StreamRecorder(IEventStore store, string cluster, GroupResource type, Redactor redactor, TypeRules? rules, TimeProvider time)
     {
-        (_store, _cluster, _type, _redactor, _time) = (store, cluster, type, redactor, time);
+        (_store, _cluster, _type, _redactor, _rules, _time) = (store, cluster, type, redactor, rules, time);
         _stream = new StreamId(cluster, type);
     }
 
@@ -60,11 +65,16 @@ public sealed class StreamRecorder : IDisposable
     /// <summary>How many deltas said nothing new: re-deliveries after a reconnect.</summary>
     public long Duplicates { get; private set; }
 
-    /// <summary>Opens a stream: folds what it holds to learn where to go on.</summary>
+    /// <summary>Opens a stream that records everything: folds what it holds to learn where to go on.</summary>
+    public static Task<StreamRecorder> OpenAsync(
+        IEventStore store, string cluster, GroupResource type, Redactor redactor, TimeProvider time, CancellationToken cancellationToken) =>
+        OpenAsync(store, cluster, type, redactor, rules: null, time, cancellationToken);
+
+    /// <summary>Opens a stream: folds what it holds to learn where to go on. Where it was recorded by other rules, the first deltas are preceded by the new ones; where those let in what the old ones left out, a list is needed.</summary>
     public static async Task<StreamRecorder> OpenAsync(
-        IEventStore store, string cluster, GroupResource type, Redactor redactor, TimeProvider time, CancellationToken cancellationToken)
+        IEventStore store, string cluster, GroupResource type, Redactor redactor, TypeRules? rules, TimeProvider time, CancellationToken cancellationToken)
     {
-        var recorder = new StreamRecorder(store, cluster, type, redactor, time);
+        var recorder = new StreamRecorder(store, cluster, type, redactor, rules, time);
         await foreach (var page in store.ReadStreamAsync(recorder._stream, 0, backwards: false, new ReadOptions(States: false), cancellationToken).ConfigureAwait(false))
         {
             using (page)
@@ -73,6 +83,8 @@ public sealed class StreamRecorder : IDisposable
                     recorder.Recover(recorded);
             }
         }
+        if (TypeRules.Widens(recorder._recordedRules, recorder.RulesText))
+            recorder._synced = false;
         return recorder;
     }
 
@@ -83,11 +95,29 @@ public sealed class StreamRecorder : IDisposable
     {
         _drafts.Clear();
         _states.Clear();
+        if (deltas.Count > 0 && _recordedRules != RulesText)
+            DraftRules(deltas[0]);
         foreach (var delta in deltas)
             Draft(delta);
+        await AppendAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Records the rules where they differ from those that the stream holds, for a type that they exclude and that therefore nobody watches. Returns whether they did.</summary>
+    public async ValueTask<bool> RecordRulesAsync(ResourceType type, DateTimeOffset observedAt, CancellationToken cancellationToken)
+    {
+        if (_recordedRules == RulesText)
+            return false;
+        _drafts.Clear();
+        _states.Clear();
+        DraftRules(new Delta { Kind = DeltaKind.Gap, ResourceVersion = "", ObservedAt = observedAt, Provenance = Provenance.Watch, Type = type });
+        await AppendAsync(cancellationToken).ConfigureAwait(false);
+        return true;
+    }
+
+    async ValueTask AppendAsync(CancellationToken cancellationToken)
+    {
         if (_drafts.Count == 0)
             return;
-
         var events = new List<ProposedEvent>(_drafts.Count);
         var states = _states.WrittenMemory;
         foreach (ref readonly var draft in CollectionsMarshal.AsSpan(_drafts))
@@ -130,7 +160,10 @@ public sealed class StreamRecorder : IDisposable
         _chain.Dispose();
         _edits.Dispose();
         _states.Dispose();
+        _rules?.Dispose();
     }
+
+    string RulesText => _rules?.Text ?? TypeRules.NoText;
 
     void Draft(in Delta delta)
     {
@@ -144,7 +177,7 @@ public sealed class StreamRecorder : IDisposable
                 _synced = NeedsList = false;
                 _listed.Clear();
                 if (_revision < 0)
-                    DraftObservation(delta with { Reason = "first start: what was before is not known" }, EventType.GapObserved);
+                    DraftObservation(delta with { Reason = FirstStart }, EventType.GapObserved);
                 DraftObservation(delta, EventType.SyncStarted);
                 _listStarted = _lastRecorded;
                 break;
@@ -171,17 +204,8 @@ public sealed class StreamRecorder : IDisposable
                 _listing = false;
                 _listed.Clear();
                 break;
-            case DeltaKind.Bookmark when _synced && !IsOlder(delta.ResourceVersion, _seenVersion):
-                _lastObserved = delta.ObservedAt;
-                _seenVersion = delta.ResourceVersion;
-                if (delta.ResourceVersion != _resumeVersion && !(delta.ObservedAt - _lastRecorded < ProgressPeriod))
-                {
-                    _resumeVersion = delta.ResourceVersion;
-                    DraftObservation(delta, EventType.Progressed);
-                }
-                break;
             case DeltaKind.Bookmark:
-                // One that is late says nothing that the changes before it have not said.
+                DraftProgress(delta);
                 break;
             case DeltaKind.Gap:
                 DraftGap(delta);
@@ -199,6 +223,11 @@ public sealed class StreamRecorder : IDisposable
         var version = header.ResourceVersion;
         if (_listing)
             _listed.Add(key);
+        if (_rules?.Excludes(key.Namespace) == true)
+        {
+            DraftExcluded(delta, header, deleted);
+            return;
+        }
 
         var known = _live.TryGetValue(key, out var live);
         if (known && live.Uid == header.Object.Uid)
@@ -237,10 +266,18 @@ public sealed class StreamRecorder : IDisposable
             ConfessMissed(delta, header, "modified, and the log knows of no such object");
         }
 
+        if (!deleted && _rules?.Ignores(_tape, header.Object, isModification: known && live.Epoch == _epoch) == true)
+        {
+            // The next change that is recorded brings the whole new state; until then only the version moves on, so that a list finds nothing new.
+            _live[key] = new Live(header.Object.Uid, version, _epoch);
+            DraftProgress(delta);
+            return;
+        }
+
         var type = deleted ? EventType.ObjectDeleted : known ? EventType.ObjectModified : EventType.ObjectAdded;
         DraftObject(delta, type, header);
         if (deleted)
-            _live.Remove(key);
+            Forget(header.Object);
         else
             _live[key] = new Live(header.Object.Uid, version, _epoch);
         if (!_listing)
@@ -271,25 +308,71 @@ public sealed class StreamRecorder : IDisposable
     void DraftObject(in Delta delta, EventType type, ObjectHeader header)
     {
         var start = _states.WrittenCount;
+        _edits.Clear();
         if (_redactor.Concerns(_type))
-        {
-            _edits.Clear();
             _redactor.Redact(_type, _tape, _tape.Root, header.Object, _edits);
-            CanonicalJson.Write(_tape, _tape.Root, _states, _edits);
-        }
-        else
-        {
-            CanonicalJson.Write(_tape, _tape.Root, _states);
-        }
+        _rules?.Strip(_tape, header.Object.Namespace, _edits);
+        CanonicalJson.Write(_tape, _tape.Root, _states, _edits);
         var metadata = Metadata(delta, header.Object, header.ResourceVersion);
         Add(type, metadata, EventId.ForObject(_cluster, header.Object.Uid, header.ResourceVersion, _epoch, type), start);
     }
 
-    void DraftMissed(in Delta delta, (string Namespace, string Name) key, Live live)
+    void DraftMissed(in Delta delta, (string Namespace, string Name) key, Live live) =>
+        DraftGone(delta, new ObjectIdentity(key.Namespace, key.Name, live.Uid), Provenance.Relist);
+
+    /// <summary>A deletion whose last state is not recorded.</summary>
+    void DraftGone(in Delta delta, ObjectIdentity identity, Provenance provenance)
     {
-        var metadata = Metadata(delta, new ObjectIdentity(key.Namespace, key.Name, live.Uid), delta.ResourceVersion) with { Provenance = Provenance.Relist };
-        Add(EventType.ObjectDeleted, metadata, EventId.ForObject(_cluster, live.Uid, delta.ResourceVersion, _epoch, EventType.ObjectDeleted), _states.WrittenCount);
-        _live.Remove(key);
+        var metadata = Metadata(delta, identity, delta.ResourceVersion) with { Provenance = provenance };
+        Add(EventType.ObjectDeleted, metadata, EventId.ForObject(_cluster, identity.Uid, delta.ResourceVersion, _epoch, EventType.ObjectDeleted), _states.WrittenCount);
+        Forget(identity);
+    }
+
+    void DraftExcluded(in Delta delta, ObjectHeader header, bool deleted)
+    {
+        var (key, uid) = ((header.Object.Namespace, header.Object.Name), header.Object.Uid);
+        // What the log holds from before the rule ends when it is gone, though without its content: the past must not show it for ever.
+        if (_live.TryGetValue(key, out var live) && (deleted || live.Uid != uid) && !IsOlder(header.ResourceVersion, live.ResourceVersion))
+            DraftGone(delta, new ObjectIdentity(key.Namespace, key.Name, live.Uid), _listing ? Provenance.Relist : delta.Provenance);
+        _rules!.CountExcluded(key.Namespace);
+        DraftProgress(delta);
+    }
+
+    /// <summary>Nothing that is to be recorded happened up to the delta's version: said sparingly, so that a restart need not go far back.</summary>
+    void DraftProgress(in Delta delta)
+    {
+        // A bookmark that is late says nothing that the changes before it have not said.
+        if (!_synced || _listing || IsOlder(delta.ResourceVersion, _seenVersion))
+            return;
+        _lastObserved = delta.ObservedAt;
+        _seenVersion = delta.ResourceVersion;
+        if (delta.ResourceVersion == _resumeVersion || delta.ObservedAt - _lastRecorded < ProgressPeriod)
+            return;
+        _resumeVersion = delta.ResourceVersion;
+        DraftObservation(delta, EventType.Progressed);
+    }
+
+    void DraftRules(in Delta delta)
+    {
+        if (_revision < 0)
+        {
+            DraftObservation(delta with { Reason = FirstStart }, EventType.GapObserved);
+        }
+        else if (_rules is { ExcludesType: true } || TypeRules.Widens(_recordedRules, RulesText))
+        {
+            DraftGap(delta with { StartsEpoch = false, Reason = _rules is { ExcludesType: true } ? "the rules exclude the type from here on" : "the rules let in what they left out before" });
+        }
+        var observed = _lastObserved;
+        DraftObservation(delta with { ResourceVersion = _resumeVersion ?? "", Reason = RulesText }, EventType.RulesObserved);
+        // The rules say nothing of the cluster: a gap that opens now still begins where it was last seen.
+        _lastObserved = observed;
+        _recordedRules = RulesText;
+    }
+
+    void Forget(ObjectIdentity identity)
+    {
+        _live.Remove((identity.Namespace, identity.Name));
+        _rules?.Forget(identity);
     }
 
     void DraftObservation(in Delta delta, EventType type)
@@ -297,6 +380,8 @@ public sealed class StreamRecorder : IDisposable
         var metadata = Metadata(delta, new ObjectIdentity("", "", ""), delta.ResourceVersion);
         if (type == EventType.GapObserved)
             metadata = metadata with { GapFrom = _seenVersion ?? "", GapFromTime = _lastObserved, Reason = delta.Reason };
+        else if (type == EventType.RulesObserved)
+            metadata = metadata with { Reason = delta.Reason };
         Add(type, metadata, EventId.ForPlace(_stream, _revision + 1, type), _states.WrittenCount);
     }
 
@@ -330,7 +415,9 @@ public sealed class StreamRecorder : IDisposable
         var metadata = recorded.Metadata;
         if (metadata.Epoch != _epoch)
             (_epoch, _resumeVersion) = (metadata.Epoch, null);
-        _lastObserved = _lastRecorded = metadata.ObservedAt;
+        _lastRecorded = metadata.ObservedAt;
+        if (recorded.Type != EventType.RulesObserved)
+            _lastObserved = metadata.ObservedAt;
         var key = (metadata.Object.Namespace, metadata.Object.Name);
         switch (recorded.Type)
         {
@@ -356,6 +443,9 @@ public sealed class StreamRecorder : IDisposable
                 break;
             case EventType.Progressed:
                 _resumeVersion = metadata.ResourceVersion;
+                break;
+            case EventType.RulesObserved:
+                _recordedRules = metadata.Reason!;
                 break;
             default:
                 break;

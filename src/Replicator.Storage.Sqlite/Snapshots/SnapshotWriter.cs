@@ -209,7 +209,7 @@ sealed class SnapshotWriter : IDisposable
                 _insertGap.Bind(5, metadata.Reason ?? "");
                 _insertGap.Run();
                 break;
-            case EventType.Progressed:
+            case EventType.Progressed or EventType.RulesObserved:
                 break;
             default:
                 throw new StoreCorruptException($"The event at position {recorded.Position} has the unknown type {(int)recorded.Type}: a newer Replicator wrote it; upgrade this one.");

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using Spectre.Console;
 
 namespace Replicator.Commands;
@@ -36,7 +37,30 @@ static class StatusCommand
             }
         }
         CommonOptions.Write(table);
+        foreach (var cluster in document.RootElement.GetProperty("items").EnumerateArray())
+            WriteCluster(cluster);
         Console.WriteLine($"log at position {document.RootElement.GetProperty("head")}, projection at {document.RootElement.GetProperty("checkpoint")}");
         return 0;
+    }
+
+    /// <summary>What concerns the cluster as a whole: its collector, and what the rules keep out of the log.</summary>
+    static void WriteCluster(JsonElement cluster)
+    {
+        var id = cluster.GetProperty("cluster").GetString();
+        if (cluster.GetProperty("state").GetString() is { } state)
+            Console.WriteLine($"{id}: {state}{(cluster.GetProperty("error").GetString() is { } error ? $": {error}" : "")}");
+        if (cluster.GetProperty("rules") is not { ValueKind: JsonValueKind.Object } rules)
+            return;
+        var suppressed = cluster.GetProperty("suppressed").EnumerateArray().ToLookup(count => count.GetProperty("rule").GetString(), count => count.GetProperty("count").GetInt64());
+        foreach (var kind in rules.EnumerateObject())
+        {
+            foreach (var rule in kind.Value.EnumerateArray())
+            {
+                var name = rule.GetProperty("name").GetString();
+                Console.WriteLine($"{id}: rule {name} ({kind.Name} {Joined("types")}{(rule.TryGetProperty("namespaces", out _) ? $" in {Joined("namespaces")}" : "")}): {suppressed[name].Sum()} suppressed");
+
+                string Joined(string list) => string.Join(", ", rule.GetProperty(list).EnumerateArray());
+            }
+        }
     }
 }

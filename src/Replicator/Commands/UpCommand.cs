@@ -1,8 +1,7 @@
 using System.CommandLine;
-using Replicator.Core.Redaction;
+using Replicator.Configuration;
 using Replicator.Informers;
 using Replicator.KubeApi;
-using Replicator.Server;
 
 namespace Replicator.Commands;
 
@@ -28,15 +27,28 @@ static class UpCommand
         command.SetAction(async (result, cancellationToken) =>
         {
             var settings = Settings.Load();
+            var address = result.GetValue(listen) ?? settings.Listen;
             if (result.GetValue(demo))
-                return await DemoAsync(result.GetValue(cluster) ?? "shop", result.GetValue(data)!, result.GetValue(listen) ?? settings.Listen, ReplayCommand.ParseSpeed(result.GetValue(speed)!), settings.RedactionRules, cancellationToken);
-            return await RunAsync(new ClusterOptions { KubeconfigPath = result.GetValue(kubeconfig) ?? settings.Kubeconfig, Context = result.GetValue(context) ?? settings.Context },
-                result.GetValue(cluster) ?? settings.Cluster, result.GetValue(data)!, result.GetValue(listen) ?? settings.Listen, settings.RedactionRules, cancellationToken);
+                return await DemoAsync(settings.Cluster with { Id = result.GetValue(cluster) ?? "shop" }, result.GetValue(data)!, address, ReplayCommand.ParseSpeed(result.GetValue(speed)!), cancellationToken);
+            return await RunAsync(Choose(settings, result.GetValue(kubeconfig), result.GetValue(context), result.GetValue(cluster)), result.GetValue(data)!, address, cancellationToken);
         });
         return command;
     }
 
-    static async Task<int> DemoAsync(string cluster, string data, string listen, double speed, IReadOnlyList<RedactionRule> rules, CancellationToken cancellationToken)
+    /// <summary>Flags come first: a kubeconfig or context is one cluster, whatever the settings list; an id alone may be one of the list.</summary>
+    static IReadOnlyList<ClusterSettings> Choose(Settings settings, string? kubeconfig, string? context, string? id)
+    {
+        if (kubeconfig is not null || context is not null)
+            return [settings.Cluster with { Id = id ?? settings.Cluster.Id, Kubeconfig = kubeconfig ?? settings.Cluster.Kubeconfig, Context = context ?? settings.Cluster.Context }];
+        if (id is null)
+            return settings.Clusters;
+        if (!settings.ListsClusters)
+            return [settings.Cluster with { Id = id }];
+        return settings.Clusters.FirstOrDefault(cluster => cluster.Id == id) is { } chosen ? [chosen]
+            : throw new CommandException($"The settings list no cluster '{id}': they have {string.Join(", ", settings.Clusters.Select(cluster => cluster.Id))}.");
+    }
+
+    static async Task<int> DemoAsync(ClusterSettings cluster, string data, string listen, double speed, CancellationToken cancellationToken)
     {
         await using var replay = await ReplayCommand.StartAsync(new ReplayOptions { RecordingPath = ReplayCommand.BundledRecording, Speed = speed, WaitForWatchers = true }, cancellationToken);
         var kubeconfig = Path.Combine(Path.GetTempPath(), $"replicator-demo-{Environment.ProcessId}.yaml");
@@ -44,7 +56,7 @@ static class UpCommand
         _ = replay.Completed.ContinueWith(_ => Console.WriteLine($"the recording has ended ({replay.Played} events); its last state stays"), cancellationToken, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
         try
         {
-            return await RunAsync(new ClusterOptions { KubeconfigPath = kubeconfig }, cluster, data, listen, rules, cancellationToken);
+            return await RunAsync([cluster with { Kubeconfig = kubeconfig, Context = null }], data, listen, cancellationToken);
         }
         finally
         {
@@ -52,36 +64,40 @@ static class UpCommand
         }
     }
 
-    static async Task<int> RunAsync(ClusterOptions options, string? cluster, string data, string listen, IReadOnlyList<RedactionRule> rules, CancellationToken cancellationToken)
+    static async Task<int> RunAsync(IReadOnlyList<ClusterSettings> clusters, string data, string listen, CancellationToken cancellationToken)
     {
-        using var connection = ClusterConnection.Open(options);
-        var id = cluster ?? ClusterId.From(connection.ContextName);
-        ClusterId.Check(id);
+        var named = clusters.Select(cluster => (Id: cluster.Id ?? NameOf(cluster), Settings: cluster)).ToList();
+        foreach (var (id, _) in named)
+            ClusterId.Check(id);
         await using var host = await ReplicatorHost.StartAsync(data, listen, publishes: true, cancellationToken);
-        using var sinks = new RecorderSinks(host.Data.Events, id, new Redactor(RedactionKey.LoadOrCreate(host.Data.RedactionKeyPath), rules), host.Health, TimeProvider.System);
-        var reflectors = new ClusterReflectors(connection.Client, sinks, new ClusterReflectorsOptions { Problem = problem => Console.Error.WriteLine($"{problem.Type?.GroupResource.ToString() ?? "discovery"}: {problem.Message}") }, TimeProvider.System);
-        host.Health.SetCollectors(of => of != id ? [] : [.. reflectors.Health.Types.Select(type => new CollectorState(type.Type.GroupResource, type.State.ToString(), type.LastError))]);
-        Console.WriteLine($"replicating {connection.ServerUrl} (context {connection.ContextName}) as '{id}' into {host.Data.Path}; API at {host.Url}");
+        var collectors = named.Select(cluster => new ClusterCollector(cluster.Id, cluster.Settings, host, isOnly: named.Count == 1, TimeProvider.System)).ToList();
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var reporting = ReportAsync(host, reflectors, stopping.Token);
+        var reporting = ReportAsync(host, collectors, stopping.Token);
         try
         {
-            await reflectors.RunAsync(cancellationToken);
+            await Task.WhenAll(collectors.Select(collector => collector.RunAsync(cancellationToken)));
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            Console.WriteLine($"stopped; the log ends at position {await host.Data.Events.GetHeadAsync(CancellationToken.None)}");
+            // Ctrl-C is how it ends.
         }
         finally
         {
             await stopping.CancelAsync();
             await reporting;
         }
+        Console.WriteLine($"stopped; the log ends at position {await host.Data.Events.GetHeadAsync(CancellationToken.None)}");
         return 0;
     }
 
+    static string NameOf(ClusterSettings cluster)
+    {
+        using var connection = ClusterConnection.Open(new ClusterOptions { KubeconfigPath = cluster.Kubeconfig, Context = cluster.Context });
+        return ClusterId.From(connection.ContextName);
+    }
+
     /// <summary>A line now and then, where something has changed since the last.</summary>
-    static async Task ReportAsync(ReplicatorHost host, ClusterReflectors reflectors, CancellationToken cancellationToken)
+    static async Task ReportAsync(ReplicatorHost host, IReadOnlyList<ClusterCollector> collectors, CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(ReportPeriod);
         var last = -1L;
@@ -92,8 +108,8 @@ static class UpCommand
                 var head = await host.Data.Events.GetHeadAsync(cancellationToken);
                 if (head == last)
                     continue;
-                var types = reflectors.Health.Types;
-                Console.WriteLine($"{head} events; {types.Count(type => type.State == ReflectorState.Watching)} of {types.Count} types watched; projection {head - await host.Data.Snapshots.GetCheckpointAsync(cancellationToken)} behind");
+                var types = collectors.SelectMany(collector => collector.Activity.Types).ToList();
+                Console.WriteLine($"{head} events; {types.Count(type => type.State == nameof(ReflectorState.Watching))} of {types.Count} types watched; projection {head - await host.Data.Snapshots.GetCheckpointAsync(cancellationToken)} behind");
                 last = head;
             }
         }

@@ -1,0 +1,119 @@
+using Replicator.Configuration;
+using Replicator.Core.Redaction;
+using Replicator.Core.Rules;
+using Replicator.Core.Storage;
+using Replicator.Informers;
+using Replicator.Server;
+
+namespace Replicator;
+
+/// <summary>Collects one cluster into the log of a host. What goes wrong with it is its own affair: it is shown in the health and tried again, and stops no other cluster.</summary>
+sealed class ClusterCollector
+{
+    static readonly TimeSpan FirstDelay = TimeSpan.FromSeconds(2);
+    static readonly TimeSpan LongestDelay = TimeSpan.FromMinutes(1);
+
+    readonly ClusterSettings _settings;
+    readonly ReplicatorHost _host;
+    readonly bool _isOnly;
+    readonly TimeProvider _time;
+    readonly RuleCounts _counts;
+    volatile ClusterReflectors? _reflectors;
+    volatile string? _failure;
+    volatile bool _stopped;
+
+    /// <summary>Creates a collector; <see cref="RunAsync"/> starts it.</summary>
+    /// <param name="id">The cluster's id.</param>
+    /// <param name="settings">Where the cluster is, and what to record of it.</param>
+    /// <param name="host">The log.</param>
+    /// <param name="isOnly">Whether there is no other: then a cluster that cannot be reached at the start ends the run, for the one who started it is there to mend it.</param>
+    /// <param name="time">The clock.</param>
+    public ClusterCollector(string id, ClusterSettings settings, ReplicatorHost host, bool isOnly, TimeProvider time)
+    {
+        (Id, _settings, _host, _isOnly, _time, _counts) = (id, settings, host, isOnly, time, new RuleCounts(id));
+        host.Health.SetCollector(id, () => Activity);
+    }
+
+    /// <summary>The cluster's id.</summary>
+    public string Id { get; }
+
+    /// <summary>How it stands.</summary>
+    public CollectorActivity Activity
+    {
+        get
+        {
+            var health = _reflectors?.Health;
+            var types = health?.Types ?? [];
+            var (state, error) = Judge(health);
+            return new CollectorActivity(state, error, [.. types.Select(type => new CollectorState(type.Type.GroupResource, type.State.ToString(), type.LastError))], _counts.All);
+        }
+    }
+
+    /// <summary>Collects until it is cancelled. Where it is not the only one, it starts over after whatever another try may mend.</summary>
+    /// <exception cref="Exception">What ended it for good.</exception>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            for (var delay = FirstDelay; ; delay = TimeSpan.FromTicks(Math.Min(delay.Ticks * 2, LongestDelay.Ticks)))
+            {
+                try
+                {
+                    await CollectAsync(cancellationToken);
+                    return;
+                }
+                // Another writer that has taken over would only be driven out in turn.
+                catch (Exception exception) when (!_isOnly && exception is not WrongExpectedRevisionException && ExitCodes.IsExpected(exception))
+                {
+                    _failure = exception.Message;
+                    await Console.Error.WriteLineAsync($"{Id}: {exception.Message} Trying again in {delay.TotalSeconds:0} s.");
+                    await Task.Delay(delay, _time, cancellationToken);
+                }
+            }
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            _failure = exception.Message;
+            if (!_isOnly)
+                await Console.Error.WriteLineAsync($"{Id}: {exception.Message} This cluster is not collected any more.");
+            throw;
+        }
+        finally
+        {
+            _stopped = true;
+        }
+    }
+
+    async Task CollectAsync(CancellationToken cancellationToken)
+    {
+        using var connection = ClusterConnection.Open(new ClusterOptions { KubeconfigPath = _settings.Kubeconfig, Context = _settings.Context });
+        var key = RedactionKey.LoadOrCreate(_host.Data.RedactionKeyPath);
+        using var sinks = new RecorderSinks(_host.Data.Events, Id, _settings.Rules, _counts, () => new Redactor(key, _settings.Redact), _host.Health, _time);
+        var reflectors = new ClusterReflectors(connection.Client, sinks, new ClusterReflectorsOptions
+        {
+            Watches = _settings.Rules.Records,
+            FailWhenUnreachableAtStart = _isOnly,
+            Problem = problem => Console.Error.WriteLine($"{Id}: {problem.Type?.GroupResource.ToString() ?? "discovery"}: {problem.Message}"),
+        }, _time);
+        _reflectors = reflectors;
+        _failure = null;
+        Console.WriteLine($"replicating {connection.ServerUrl} (context {connection.ContextName}) as '{Id}' into {_host.Data.Path}; API at {_host.Url}");
+        await reflectors.RunAsync(cancellationToken);
+    }
+
+    (string State, string? Error) Judge(ClusterHealth? health)
+    {
+        if (_failure is { } failure)
+            return ("Failed", failure);
+        if (_stopped)
+            return ("Stopped", null);
+        // Problems that are not of one group are those of the server itself.
+        var problem = health?.Problems.FirstOrDefault(problem => problem.Group is null)?.Message;
+        if (health?.DiscoveredAt is null)
+            return problem is null ? ("Starting", null) : ("Unreachable", problem);
+        var active = health.Types.Where(type => type.State != ReflectorState.Stopped).ToList();
+        if (active.Count > 0 && active.TrueForAll(type => type.State == ReflectorState.Backoff))
+            return ("Unreachable", active[0].LastError);
+        return ("Collecting", problem ?? (health.Problems.Count > 0 ? health.Problems[0].Message : null));
+    }
+}

@@ -1,0 +1,62 @@
+namespace Replicator.Configuration;
+
+/// <summary>Every setting that there is. One that is not here cannot be read, and one that a user writes and is not here is refused.</summary>
+static class SettingKeys
+{
+    const string Patterns = "pattern or list of patterns";
+
+    static readonly SettingKey[] OfAnyCluster =
+    [
+        new("redact[].type", "required", "plural.group of the objects whose values are replaced by fingerprints."),
+        new("redact[].path", "required", "field path of those values."),
+        .. Rules("include", "everything", "what to record: where there are such rules, nothing else is."),
+        .. Rules("exclude", "leases.coordination.k8s.io", "what not to record, whatever is included."),
+        .. Rules("ignore", "none", "changes not to record because they touch only the rule's paths."),
+        new("rules.ignore[].paths", "required", "field path or list of field paths."),
+        .. Rules("dropManagedFields", "none", "objects to record without metadata.managedFields."),
+    ];
+
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<SettingKey> All { get; } =
+    [
+        new("data", "./replicator-data", "folder of the log, the projection and the redaction key."),
+        new("listen", "http://127.0.0.1:7070", "URL at which the API listens."),
+        new("cluster", "from the context's name", "id under which the one cluster is recorded."),
+        new("kubeconfig", "$KUBECONFIG, ~/.kube/config, the pod's service account", "file that says how to reach the one cluster."),
+        new("context", "the kubeconfig's current-context", "context of that kubeconfig."),
+        .. OfAnyCluster,
+        new("clusters[].id", "required", "id under which the cluster is recorded."),
+        new("clusters[].kubeconfig", "as kubeconfig", "file that says how to reach the cluster."),
+        new("clusters[].context", "the kubeconfig's current-context", "context of that kubeconfig."),
+        .. OfAnyCluster.Select(key => key with { Path = $"clusters[].{key.Path}", Default = key.Default == "required" ? key.Default : "as above" }),
+    ];
+
+    /// <summary>The nearest name that may stand at a place, for who has mistyped one.</summary>
+    public static string Nearest(string name, IEnumerable<string> known) => known.MinBy(candidate => Distance(name, candidate))!;
+
+    static IEnumerable<SettingKey> Rules(string kind, string @default, string meaning) =>
+    [
+        new($"rules.{kind}[]", @default, $"{Patterns} of plural.group, or a rule: {meaning}"),
+        new($"rules.{kind}[].name", "from its kind, types and namespaces", "what its counts are shown under."),
+        new($"rules.{kind}[].types", "*", $"{Patterns} of plural.group."),
+        new($"rules.{kind}[].namespaces", "all objects", $"{Patterns} of namespaces."),
+    ];
+
+    /// <summary>How many letters have to be put in, taken out or changed (Levenshtein), in any case.</summary>
+    static int Distance(string from, string to)
+    {
+        var row = Enumerable.Range(0, to.Length + 1).ToArray();
+        for (var i = 1; i <= from.Length; i++)
+        {
+            var diagonal = row[0];
+            row[0] = i;
+            for (var j = 1; j <= to.Length; j++)
+            {
+                var changed = diagonal + (char.ToLowerInvariant(from[i - 1]) == char.ToLowerInvariant(to[j - 1]) ? 0 : 1);
+                diagonal = row[j];
+                row[j] = Math.Min(changed, 1 + Math.Min(row[j], row[j - 1]));
+            }
+        }
+        return row[^1];
+    }
+}
