@@ -10,7 +10,7 @@ public static class TestRecordings
     public static string Repository => Find();
 
     /// <summary>Single answers of a real API server.</summary>
-    public static string Protocol { get; } = Path.Combine(Find(), "protocol");
+    public static string Protocol { get; } = Path.Combine(Find(), "tests", "recordings", "protocol");
 
     static string Find()
     {
