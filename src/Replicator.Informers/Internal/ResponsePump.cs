@@ -8,8 +8,10 @@ namespace Replicator.Informers;
 /// </summary>
 sealed class ResponsePump : IAsyncDisposable
 {
-    // As much as the transport has at a time: 16 KB is a TLS record and an HTTP/2 frame, and a busy watch has several waiting.
-    const int ReadSize = 64 * 1024;
+    const int SegmentSize = 64 * 1024;
+
+    // A read takes what room a segment has left, unless that is less than this. Asking for a whole segment each time left most of every one empty, and took ten times the memory of the lines.
+    const int ReadSize = 4 * 1024;
 
     readonly Pipe _pipe;
     readonly Stream _body;
@@ -28,7 +30,7 @@ sealed class ResponsePump : IAsyncDisposable
     public ResponsePump(Stream body, TimeSpan silence, int bufferBytes, TimeProvider time, Action<int, DateTimeOffset> received, CancellationToken cancellationToken)
     {
         (_body, _silence, _time, _received) = (body, silence, time, received);
-        _pipe = new Pipe(new PipeOptions(pauseWriterThreshold: bufferBytes, resumeWriterThreshold: bufferBytes / 2, minimumSegmentSize: ReadSize, useSynchronizationContext: false));
+        _pipe = new Pipe(new PipeOptions(pauseWriterThreshold: bufferBytes, resumeWriterThreshold: bufferBytes / 2, minimumSegmentSize: SegmentSize, useSynchronizationContext: false));
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         _watchdog = NewWatchdog();
         _running = Task.Run(PumpAsync, CancellationToken.None);
