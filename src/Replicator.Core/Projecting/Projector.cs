@@ -13,7 +13,7 @@ public sealed class Projector(IEventStore events, ISnapshotStore snapshots) : ID
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         var checkpoint = await snapshots.GetCheckpointAsync(cancellationToken).ConfigureAwait(false);
-        await foreach (var page in events.SubscribeAsync(checkpoint, new ReadOptions(), cancellationToken).ConfigureAwait(false))
+        await foreach (var page in ReadAhead.Of(token => events.SubscribeAsync(checkpoint, new ReadOptions(), token), cancellationToken).ConfigureAwait(false))
         {
             using (page)
             {
@@ -27,7 +27,7 @@ public sealed class Projector(IEventStore events, ISnapshotStore snapshots) : ID
     public async Task CatchUpAsync(CancellationToken cancellationToken)
     {
         var checkpoint = await snapshots.GetCheckpointAsync(cancellationToken).ConfigureAwait(false);
-        await foreach (var page in events.ReadAllAsync(checkpoint, new ReadOptions(), cancellationToken).ConfigureAwait(false))
+        await foreach (var page in ReadAhead.Of(token => events.ReadAllAsync(checkpoint, new ReadOptions(), token), cancellationToken).ConfigureAwait(false))
         {
             using (page)
                 await ApplyAsync(page, cancellationToken).ConfigureAwait(false);
@@ -58,7 +58,7 @@ public sealed class Projector(IEventStore events, ISnapshotStore snapshots) : ID
     {
         var checkpoint = await rebuild.GetCheckpointAsync(cancellationToken).ConfigureAwait(false);
         var head = await events.GetHeadAsync(cancellationToken).ConfigureAwait(false);
-        await foreach (var page in events.ReadAllAsync(checkpoint, new ReadOptions(), cancellationToken).ConfigureAwait(false))
+        await foreach (var page in ReadAhead.Of(token => events.ReadAllAsync(checkpoint, new ReadOptions(), token), cancellationToken).ConfigureAwait(false))
         {
             using (page)
             {
