@@ -62,6 +62,9 @@ public sealed class SqliteEventStore : IEventStore
     }
 
     /// <inheritdoc/>
+    public bool TakesAppendsAhead => true;
+
+    /// <inheritdoc/>
     public async ValueTask<AppendResult> AppendAsync(StreamId stream, ExpectedRevision expected, IReadOnlyList<ProposedEvent> events, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(events);
@@ -131,17 +134,15 @@ public sealed class SqliteEventStore : IEventStore
     {
         ArgumentNullException.ThrowIfNull(options);
         await Task.CompletedTask.ConfigureAwait(false);
-        var end = Volatile.Read(ref _head);
-        var left = options.MaxCount;
-        while (after < end && left > 0)
+        var reader = Rent();
+        try
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            var page = Read(reader => reader.ReadForward(after, end, options, left));
-            if (page is null)
-                yield break;
-            after = page.Position;
-            left -= page.Events.Count;
-            yield return page;
+            foreach (var page in ReadToHead(reader, after, options, cancellationToken))
+                yield return page;
+        }
+        finally
+        {
+            Return(reader);
         }
     }
 
@@ -150,18 +151,27 @@ public sealed class SqliteEventStore : IEventStore
     {
         ArgumentNullException.ThrowIfNull(options);
         var left = options.MaxCount;
-        while (left > 0)
+        // A reader of its own throughout: it remembers the states from which the next ones are made.
+        var reader = Rent();
+        try
         {
-            Task moved;
-            lock (_headLock)
-                moved = _moved.Task;
-            await foreach (var page in ReadAllAsync(after, options with { MaxCount = left }, cancellationToken).ConfigureAwait(false))
+            while (left > 0)
             {
-                after = page.Position;
-                left -= page.Events.Count;
-                yield return page;
+                Task moved;
+                lock (_headLock)
+                    moved = _moved.Task;
+                foreach (var page in ReadToHead(reader, after, options with { MaxCount = left }, cancellationToken))
+                {
+                    after = page.Position;
+                    left -= page.Events.Count;
+                    yield return page;
+                }
+                await moved.WaitAsync(cancellationToken).ConfigureAwait(false);
             }
-            await moved.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            Return(reader);
         }
     }
 
@@ -205,6 +215,23 @@ public sealed class SqliteEventStore : IEventStore
         finally
         {
             Return(reader);
+        }
+    }
+
+    /// <summary>The events after a position up to the head as of now.</summary>
+    IEnumerable<EventPage> ReadToHead(LogReader reader, long after, ReadOptions options, CancellationToken cancellationToken)
+    {
+        var end = Volatile.Read(ref _head);
+        var left = options.MaxCount;
+        while (after < end && left > 0)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            if (reader.ReadForward(after, end, options, left) is not { } page)
+                yield break;
+            after = page.Position;
+            left -= page.Events.Count;
+            yield return page;
         }
     }
 
@@ -252,9 +279,14 @@ public sealed class SqliteEventStore : IEventStore
     void Return(LogReader reader)
     {
         if (_disposed || _readers.Count >= IdleReaders)
+        {
             reader.Dispose();
-        else
-            _readers.Add(reader);
+            return;
+        }
+        // One of those that wait may keep what it decoded; all together would hold too much.
+        if (!_readers.IsEmpty)
+            reader.Trim();
+        _readers.Add(reader);
     }
 
     void Write()

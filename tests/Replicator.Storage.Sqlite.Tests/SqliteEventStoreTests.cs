@@ -1,3 +1,6 @@
+using System.Text;
+using Replicator.Core.Events;
+using Replicator.Core.Json;
 using Replicator.Core.Kubernetes;
 using Replicator.Core.Storage;
 using Replicator.TestKit;
@@ -77,6 +80,50 @@ public sealed class SqliteEventStoreTests : EventStoreConformance
             command.ExecuteNonQuery();
         }
         await Assert.ThrowsAsync<StoreCorruptException>(ReadAll);
+    }
+
+    [Fact]
+    public async Task A_long_life_reads_the_same_from_either_end_from_anywhere_within_and_across_restarts()
+    {
+        var writer = new Writer(Store, Pods);
+        var random = new Random(29);
+        string Noise(int length) => string.Concat(Enumerable.Range(0, length).Select(_ => (char)random.Next('a', 'z')));
+        var (spec, lines) = (Noise(2000), new[] { Noise(40), Noise(40), Noise(40) });
+        for (var version = 1; version <= 120; version++)
+        {
+            // Grows a status in the middle of its life, and is written on by another process from there.
+            var status = version < 50 ? "" : $$""","status":{"conditions":"{{spec[..900]}}{{version}}"}""";
+            await writer.Append(("a", $"{version}", $$"""{"line":"{{lines[version % 3]}}","spec":"{{spec}}{{version}}"{{status}}}"""), ("b", $"{version}", $$"""{"v":{{version}}}"""));
+            if (version is 30 or 77)
+            {
+                await ReopenAsync();
+                writer.Store = Store;
+            }
+        }
+        var forwards = await ReadAll();
+        Assert.Equal(writer.Written.Select(written => Encoding.UTF8.GetString(written.State.Span)), forwards.Select(Text));
+        Assert.Equal(240, (await LogVerifier.VerifyAsync(Store, null, Cancel)).Events);
+        for (var from = 239L; from >= 0; from -= 7)
+        {
+            var backwards = new List<string>();
+            await foreach (var page in Store.ReadStreamAsync(writer.Stream, from, backwards: true, new ReadOptions(MaxCount: 40), Cancel))
+            {
+                using (page)
+                    backwards.AddRange(page.Events.Select(Text));
+            }
+            Assert.Equal(forwards.Take((int)from + 1).Reverse().Take(40).Select(Text), backwards);
+        }
+        // As the snapshots read them: one here and one there.
+        var store = (SqliteEventStore)Store;
+        var positions = forwards.Select(recorded => recorded.Position).ToArray();
+        random.Shuffle(positions);
+        using var states = new PooledBufferWriter();
+        var ends = new int[positions.Length];
+        store.ReadStates(positions, states, ends);
+        for (var index = 0; index < positions.Length; index++)
+            Assert.Equal(Text(forwards[(int)positions[index] - 1]), Encoding.UTF8.GetString(states.WrittenSpan[(index == 0 ? 0 : ends[index - 1])..ends[index]]));
+
+        static string Text(RecordedEvent recorded) => Encoding.UTF8.GetString(recorded.State.Span);
     }
 
     [Fact]

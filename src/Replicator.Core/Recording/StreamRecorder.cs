@@ -19,7 +19,13 @@ public sealed class StreamRecorder : IDisposable
 {
     const string FirstStart = "first start: what was before is not known";
 
+    // A batch goes out in parts where the store lets it, so that one is parsed and hashed while the last is on its way to the disk.
+    const int PartEvents = 64;
+    const int PartBytes = 512 * 1024;
+
     static readonly TimeSpan ProgressPeriod = TimeSpan.FromMinutes(1);
+    static readonly TimeSpan FirstRetryDelay = TimeSpan.FromMilliseconds(200);
+    static readonly TimeSpan LongestRetryDelay = TimeSpan.FromSeconds(10);
 
     readonly IEventStore _store;
     readonly string _cluster;
@@ -31,12 +37,13 @@ public sealed class StreamRecorder : IDisposable
     readonly HashChain _chain = new();
     readonly JsonTape _tape = new();
     readonly JsonEdits _edits = new();
-    readonly PooledBufferWriter _states = new();
-    readonly List<Drafted> _drafts = [];
+    readonly List<Part> _parts = [];
     readonly Dictionary<(string Namespace, string Name), Live> _live = [];
     readonly HashSet<(string Namespace, string Name)> _listed = [];
     readonly byte[] _hash = new byte[HashChain.HashLength];
 
+    Part _part;
+    int _sent;
     long _revision = -1;
     int _epoch;
     bool _listing, _everSynced, _synced;
@@ -48,6 +55,7 @@ public sealed class StreamRecorder : IDisposable
     {
         (_store, _cluster, _type, _redactor, _rules, _time) = (store, cluster, type, redactor, rules, time);
         _stream = new StreamId(cluster, type);
+        _parts.Add(_part = new Part());
     }
 
     /// <summary>The last durable resource version to resume from; null where a list is needed.</summary>
@@ -90,16 +98,29 @@ public sealed class StreamRecorder : IDisposable
 
     /// <summary>Records the deltas in their order and returns when they are durable.</summary>
     /// <exception cref="WrongExpectedRevisionException">Another writer has taken the stream over; this one must stop.</exception>
-    /// <exception cref="FormatException">A delta's object is not what an API server sends. Nothing of the batch was recorded.</exception>
+    /// <exception cref="FormatException">A delta's object is not what an API server sends. Nothing from it on was recorded; what came before it may have been. The recorder is of no more use: open another.</exception>
     public async ValueTask HandleAsync(IReadOnlyList<Delta> deltas, CancellationToken cancellationToken)
     {
-        _drafts.Clear();
-        _states.Clear();
-        if (deltas.Count > 0 && _recordedRules != RulesText)
-            DraftRules(deltas[0]);
-        foreach (var delta in deltas)
-            Draft(delta);
-        await AppendAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (deltas.Count > 0 && _recordedRules != RulesText)
+                DraftRules(deltas[0]);
+            for (var index = 0; index < deltas.Count; index++)
+            {
+                Draft(deltas[index]);
+                if (_store.TakesAppendsAhead && (_part.Drafts.Count >= PartEvents || _part.States.WrittenCount >= PartBytes))
+                    Send(cancellationToken);
+            }
+            if (_part.Drafts.Count > 0)
+                Send(cancellationToken);
+        }
+        finally
+        {
+            // Whatever happens, what is on its way points into our buffers until it is answered.
+            for (var index = 0; index < _sent; index++)
+                await _parts[index].Appending.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        await ConfirmAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Records the rules where they differ from those that the stream holds, for a type that they exclude and that therefore nobody watches. Returns whether they did.</summary>
@@ -107,48 +128,10 @@ public sealed class StreamRecorder : IDisposable
     {
         if (_recordedRules == RulesText)
             return false;
-        _drafts.Clear();
-        _states.Clear();
         DraftRules(new Delta { Kind = DeltaKind.Gap, ResourceVersion = "", ObservedAt = observedAt, Provenance = Provenance.Watch, Type = type });
-        await AppendAsync(cancellationToken).ConfigureAwait(false);
+        Send(cancellationToken);
+        await ConfirmAsync(cancellationToken).ConfigureAwait(false);
         return true;
-    }
-
-    async ValueTask AppendAsync(CancellationToken cancellationToken)
-    {
-        if (_drafts.Count == 0)
-            return;
-        var events = new List<ProposedEvent>(_drafts.Count);
-        var states = _states.WrittenMemory;
-        foreach (ref readonly var draft in CollectionsMarshal.AsSpan(_drafts))
-        {
-            events.Add(new ProposedEvent
-            {
-                Id = draft.Id,
-                Type = draft.Type,
-                Metadata = draft.Metadata,
-                State = states.Slice(draft.Start, draft.Length),
-                Hash = draft.Hash,
-            });
-        }
-
-        // Ids are deterministic, so the same batch may be sent until it is acknowledged: nothing is lost while the store is away, and nothing doubled when only its answer was.
-        var expected = ExpectedRevision.Exactly(_revision - events.Count);
-        for (var delay = TimeSpan.FromMilliseconds(200); ; delay = TimeSpan.FromTicks(Math.Min(delay.Ticks * 2, TimeSpan.FromSeconds(10).Ticks)))
-        {
-            try
-            {
-                await _store.AppendAsync(_stream, expected, events, cancellationToken).ConfigureAwait(false);
-                break;
-            }
-            catch (StoreUnavailableException exception)
-            {
-                CoreTelemetry.AppendRetries.Add(1, new KeyValuePair<string, object?>("stream", _stream.Name));
-                StoreUnavailable?.Invoke(exception);
-                await Task.Delay(delay, _time, cancellationToken).ConfigureAwait(false);
-            }
-        }
-        CoreTelemetry.EventsRecorded.Add(events.Count, new KeyValuePair<string, object?>("stream", _stream.Name));
     }
 
     /// <summary>Raised each time the store could not take a batch, before it is tried again.</summary>
@@ -159,8 +142,62 @@ public sealed class StreamRecorder : IDisposable
     {
         _chain.Dispose();
         _edits.Dispose();
-        _states.Dispose();
+        foreach (var part in _parts)
+            part.Dispose();
         _rules?.Dispose();
+    }
+
+    /// <summary>Sends what is drafted on its way, and begins another part.</summary>
+    void Send(CancellationToken cancellationToken)
+    {
+        _part.Seal(_revision);
+        _part.Appending = AppendAsync(_part, cancellationToken);
+        if (++_sent == _parts.Count)
+            _parts.Add(new Part());
+        _part = _parts[_sent];
+    }
+
+    async Task AppendAsync(Part part, CancellationToken cancellationToken) =>
+        await _store.AppendAsync(_stream, part.Expected, part.Events, cancellationToken).ConfigureAwait(false);
+
+    /// <summary>Sees to it that every part is durable, in their order.</summary>
+    async Task ConfirmAsync(CancellationToken cancellationToken)
+    {
+        var failed = false;
+        try
+        {
+            for (var index = 0; index < _sent; index++)
+            {
+                var part = _parts[index];
+                // What stood behind one that failed was refused for its sake.
+                if (failed)
+                    part.Appending = AppendAsync(part, cancellationToken);
+                // Ids are deterministic, so the same batch may be sent until it is acknowledged: nothing is lost while the store is away, and nothing doubled when only its answer was.
+                for (var delay = FirstRetryDelay; ; delay = TimeSpan.FromTicks(Math.Min(delay.Ticks * 2, LongestRetryDelay.Ticks)))
+                {
+                    try
+                    {
+                        await part.Appending.ConfigureAwait(false);
+                        break;
+                    }
+                    catch (StoreUnavailableException exception)
+                    {
+                        failed = true;
+                        CoreTelemetry.AppendRetries.Add(1, new KeyValuePair<string, object?>("stream", _stream.Name));
+                        StoreUnavailable?.Invoke(exception);
+                        await Task.Delay(delay, _time, cancellationToken).ConfigureAwait(false);
+                        part.Appending = AppendAsync(part, cancellationToken);
+                    }
+                }
+                CoreTelemetry.EventsRecorded.Add(part.Events.Count, new KeyValuePair<string, object?>("stream", _stream.Name));
+            }
+        }
+        finally
+        {
+            for (var index = 0; index < _sent; index++)
+                _parts[index].Clear();
+            _part = _parts[_sent = 0];
+        }
     }
 
     string RulesText => _rules?.Text ?? TypeRules.NoText;
@@ -307,12 +344,12 @@ public sealed class StreamRecorder : IDisposable
 
     void DraftObject(in Delta delta, EventType type, ObjectHeader header)
     {
-        var start = _states.WrittenCount;
+        var start = _part.States.WrittenCount;
         _edits.Clear();
         if (_redactor.Concerns(_type))
             _redactor.Redact(_type, _tape, _tape.Root, header.Object, _edits);
         _rules?.Strip(_tape, header.Object.Namespace, _edits);
-        CanonicalJson.Write(_tape, _tape.Root, _states, _edits);
+        CanonicalJson.Write(_tape, _tape.Root, _part.States, _edits);
         var metadata = Metadata(delta, header.Object, header.ResourceVersion);
         Add(type, metadata, EventId.ForObject(_cluster, header.Object.Uid, header.ResourceVersion, _epoch, type), start);
     }
@@ -324,7 +361,7 @@ public sealed class StreamRecorder : IDisposable
     void DraftGone(in Delta delta, ObjectIdentity identity, Provenance provenance)
     {
         var metadata = Metadata(delta, identity, delta.ResourceVersion) with { Provenance = provenance };
-        Add(EventType.ObjectDeleted, metadata, EventId.ForObject(_cluster, identity.Uid, delta.ResourceVersion, _epoch, EventType.ObjectDeleted), _states.WrittenCount);
+        Add(EventType.ObjectDeleted, metadata, EventId.ForObject(_cluster, identity.Uid, delta.ResourceVersion, _epoch, EventType.ObjectDeleted), _part.States.WrittenCount);
         Forget(identity);
     }
 
@@ -382,7 +419,7 @@ public sealed class StreamRecorder : IDisposable
             metadata = metadata with { GapFrom = _seenVersion ?? "", GapFromTime = _lastObserved, Reason = delta.Reason };
         else if (type == EventType.RulesObserved)
             metadata = metadata with { Reason = delta.Reason };
-        Add(type, metadata, EventId.ForPlace(_stream, _revision + 1, type), _states.WrittenCount);
+        Add(type, metadata, EventId.ForPlace(_stream, _revision + 1, type), _part.States.WrittenCount);
     }
 
     // A clock may be set back; the times of a stream never run backwards, so that a time always cuts it in two.
@@ -402,10 +439,11 @@ public sealed class StreamRecorder : IDisposable
 
     void Add(EventType type, EventMetadata metadata, Guid id, int start)
     {
-        _chain.Compute(_revision < 0 ? default : _hash, type, metadata, _states.WrittenSpan[start..], _hash);
+        _chain.Compute(_revision < 0 ? default : _hash, type, metadata, _part.States.WrittenSpan[start..], _hash);
         _revision++;
         _lastObserved = _lastRecorded = metadata.ObservedAt;
-        _drafts.Add(new Drafted(id, type, metadata, start, _states.WrittenCount - start, _hash.ToArray()));
+        _part.Drafts.Add(new Drafted(id, type, metadata, start, _part.States.WrittenCount - start));
+        _part.Hashes.Write(_hash);
     }
 
     void Recover(RecordedEvent recorded)
@@ -463,5 +501,53 @@ public sealed class StreamRecorder : IDisposable
 
     readonly record struct Live(string Uid, string ResourceVersion, int Epoch);
 
-    readonly record struct Drafted(Guid Id, EventType Type, EventMetadata Metadata, int Start, int Length, byte[] Hash);
+    readonly record struct Drafted(Guid Id, EventType Type, EventMetadata Metadata, int Start, int Length);
+
+    /// <summary>Consecutive events of a batch, and the buffers that hold their bytes; used again for the next batch.</summary>
+    sealed class Part : IDisposable
+    {
+        public PooledBufferWriter States { get; } = new();
+
+        public PooledBufferWriter Hashes { get; } = new();
+
+        public List<Drafted> Drafts { get; } = [];
+
+        public List<ProposedEvent> Events { get; } = [];
+
+        public ExpectedRevision Expected { get; private set; }
+
+        public Task Appending { get; set; } = Task.CompletedTask;
+
+        /// <summary>Makes events of the drafts, now that the buffers will not move any more.</summary>
+        public void Seal(long lastRevision)
+        {
+            var (states, hashes) = (States.WrittenMemory, Hashes.WrittenMemory);
+            foreach (ref readonly var draft in CollectionsMarshal.AsSpan(Drafts))
+            {
+                Events.Add(new ProposedEvent
+                {
+                    Id = draft.Id,
+                    Type = draft.Type,
+                    Metadata = draft.Metadata,
+                    State = states.Slice(draft.Start, draft.Length),
+                    Hash = hashes.Slice(Events.Count * HashChain.HashLength, HashChain.HashLength),
+                });
+            }
+            Expected = ExpectedRevision.Exactly(lastRevision - Events.Count);
+        }
+
+        public void Clear()
+        {
+            States.Clear();
+            Hashes.Clear();
+            Drafts.Clear();
+            Events.Clear();
+        }
+
+        public void Dispose()
+        {
+            States.Dispose();
+            Hashes.Dispose();
+        }
+    }
 }

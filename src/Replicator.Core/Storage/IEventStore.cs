@@ -5,6 +5,11 @@ namespace Replicator.Core.Storage;
 /// <summary>An append-only log of streams with one order over all of them.</summary>
 public interface IEventStore : IAsyncDisposable
 {
+    /// <summary>
+    /// Whether a writer may ask for an append to a stream before the last one was answered: they then take effect in the order of the calls, and where one fails, those behind it are refused. Where not, it waits for each answer.
+    /// </summary>
+    bool TakesAppendsAhead => false;
+
     /// <summary>Appends a batch to a stream, whole or not at all, and returns when it is durable.</summary>
     /// <remarks>
     /// A retry of a batch that was already appended (same ids at the place that <paramref name="expected"/> names) succeeds and returns the original result.

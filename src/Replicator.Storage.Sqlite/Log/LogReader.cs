@@ -13,13 +13,18 @@ sealed class LogReader : IDisposable
     const int PageEvents = 512;
     const int PageBytes = 4 * 1024 * 1024;
     const int MaxIdentities = 100_000;
-    const long KeyframeCacheBytes = 32L * 1024 * 1024;
+    const long StateCacheBytes = 32L * 1024 * 1024;
+    // Far more than a writer ever chains: a longer one is a damaged file's.
+    const int MaxChain = 256;
     const string Columns = "position, type, revision, event, object, version, observed_at, provenance, epoch, back, length, hash, trace, extra, body";
 
     readonly Database _database;
     readonly Statement _forward, _backward, _body, _identity, _appendsForward, _appendsBackward, _lastPosition;
     readonly PrefixCodec _codec = new();
-    readonly KeyframeCache _keyframes = new(KeyframeCacheBytes);
+    readonly StateCache _states = new(StateCacheBytes);
+    readonly PooledBufferWriter _frames = new(), _prefix = new();
+    readonly List<Link> _chain = [];
+    readonly List<Draft> _drafts = [];
     readonly Dictionary<long, TypeRow> _types = [];
     readonly Dictionary<long, byte[]> _samples = [];
     readonly Dictionary<long, ObjectIdentity> _identities = [];
@@ -36,12 +41,6 @@ sealed class LogReader : IDisposable
         _lastPosition = _database.Prepare("SELECT max(position) FROM events");
     }
 
-    /// <summary>The id that an event has unless its writer chose another.</summary>
-    public static Guid DeriveId(StreamId stream, long revision, EventType type, EventMetadata metadata) =>
-        metadata.Object.Uid.Length > 0
-            ? EventId.ForObject(metadata.Cluster, metadata.Object.Uid, metadata.ResourceVersion, metadata.Epoch, type)
-            : EventId.ForPlace(stream, revision, type);
-
     public long Head()
     {
         _lastPosition.Step();
@@ -55,7 +54,7 @@ sealed class LogReader : IDisposable
     {
         _forward.Bind(1, after);
         _forward.Bind(2, last);
-        return Page(_forward, options, maxCount);
+        return Page(_forward, options, maxCount, backwards: false);
     }
 
     /// <summary>The events before a position, down to and including <paramref name="first"/>, newest first; null at the end.</summary>
@@ -63,7 +62,7 @@ sealed class LogReader : IDisposable
     {
         _backward.Bind(1, first);
         _backward.Bind(2, before);
-        return Page(_backward, options, maxCount);
+        return Page(_backward, options, maxCount, backwards: true);
     }
 
     /// <summary>The batches of a stream from the one that holds a revision, in the direction of the read.</summary>
@@ -104,53 +103,36 @@ sealed class LogReader : IDisposable
     /// <exception cref="StoreCorruptException">There is no such event.</exception>
     public void ReadState(long position, PooledBufferWriter output)
     {
-        _body.Bind(1, position);
-        if (!_body.Step())
+        if (!_states.TryGet(position, out var state))
         {
+            _body.Bind(1, position);
+            var (found, stateless) = _body.Step() ? (true, _body.IsNull(1)) : (false, false);
             _body.Reset();
-            throw new StoreCorruptException($"'{_database.Path}' holds no event at position {position}, which the snapshots name: delete the snapshots files and start again; they are rebuilt from the log.");
-        }
-        try
-        {
-            if (_body.IsNull(1))
+            if (!found)
+                throw new StoreCorruptException($"'{_database.Path}' holds no event at position {position}, which the snapshots name: delete the snapshots files and start again; they are rebuilt from the log.");
+            if (stateless)
                 return;
-            var (type, back, length) = (Type(_body.Integer(0)), _body.Integer(1), (int)_body.Integer(2));
-            var target = output.GetSpan(length)[..length];
-            if (back == 0)
-            {
-                if (_keyframes.TryGet(position, out var known))
-                    known.CopyTo(target);
-                else
-                    _codec.Decompress(Sample(type.Stream), _body.Blob(3), target);
-            }
-            else
-            {
-                // The keyframe's row comes through the same statement, so this row's body has to be set aside.
-                var frame = ArrayPool<byte>.Shared.Rent(_body.Blob(3).Length);
-                var body = frame.AsSpan(0, _body.Blob(3).Length);
-                _body.Blob(3).CopyTo(body);
-                _body.Reset();
-                _codec.Decompress(Keyframe(position - back), body, target);
-                ArrayPool<byte>.Shared.Return(frame);
-            }
-            output.Advance(length);
+            state = Reconstruct(position, keepAll: false);
         }
-        finally
-        {
-            _body.Reset();
-        }
+        output.Write(state);
     }
+
+    /// <summary>Forgets the states that were decoded.</summary>
+    public void Trim() => _states.Clear();
 
     public void Dispose()
     {
         _codec.Dispose();
-        _keyframes.Dispose();
+        _states.Dispose();
+        _frames.Dispose();
+        _prefix.Dispose();
         _database.Dispose();
     }
 
-    EventPage? Page(Statement rows, ReadOptions options, long maxCount)
+    EventPage? Page(Statement rows, ReadOptions options, long maxCount, bool backwards)
     {
-        var drafts = new List<Draft>();
+        var drafts = _drafts;
+        drafts.Clear();
         var states = new PooledBufferWriter();
         long position = 0;
         var read = 0;
@@ -164,7 +146,7 @@ sealed class LogReader : IDisposable
                 var type = Type(rows.Integer(1));
                 if (!type.StreamName.Name.StartsWith(options.StreamPrefix, StringComparison.Ordinal))
                     continue;
-                drafts.Add(Event(rows, type, position, options.States, states));
+                drafts.Add(Event(rows, type, position, options.States, backwards, states));
             }
         }
         catch
@@ -189,7 +171,7 @@ sealed class LogReader : IDisposable
         return new EventPage(events, position, states);
     }
 
-    Draft Event(Statement row, TypeRow type, long position, bool withState, PooledBufferWriter states)
+    Draft Event(Statement row, TypeRow type, long position, bool withState, bool backwards, PooledBufferWriter states)
     {
         var extra = row.IsNull(13) ? null : EventExtra.FromJson(row.Text(13));
         var metadata = new EventMetadata
@@ -215,46 +197,87 @@ sealed class LogReader : IDisposable
             var length = (int)row.Integer(10);
             var target = states.GetSpan(length)[..length];
             var back = row.Integer(9);
-            if (back == 0)
-            {
-                _codec.Decompress(Sample(type.Stream), row.Blob(14), target);
-                if (!_keyframes.TryGet(position, out _))
-                    target.CopyTo(_keyframes.Add(position, length));
-            }
+            var former = position - Math.Abs(back);
+            // On the way back the state may be known already, as what a later one was made from.
+            if (backwards && _states.TryGet(position, out var known))
+                known.CopyTo(target);
             else
-            {
-                _codec.Decompress(Keyframe(position - back), row.Blob(14), target);
-            }
+                _codec.Decompress(Prefix(type.Stream, back, back == 0 ? default : Reconstruct(former, keepAll: backwards)), row.Blob(14), target);
             states.Advance(length);
+            // On the way forward nothing but the object's next state is made from this one, and nothing from the one before.
+            if (backwards)
+                _states.Remove(position);
+            else if (eventType == EventType.ObjectDeleted)
+                _states.Remove(former);
+            else if (back == 0)
+                _states.Add(position, target);
+            else
+                _states.Replace(former, position, target);
         }
         return new Draft(position, type.StreamName, revision, extra?.Id, eventType, metadata, hashStart, start, states.WrittenCount - start);
     }
 
-    ReadOnlySpan<byte> Keyframe(long position)
+    /// <summary>The state that an event brought, made from the nearest one behind it that is known; valid until the next call.</summary>
+    /// <param name="position">The event.</param>
+    /// <param name="keepAll">Whether the states in between will be asked for too.</param>
+    ReadOnlySpan<byte> Reconstruct(long position, bool keepAll)
     {
-        if (_keyframes.TryGet(position, out var keyframe))
-            return keyframe;
-        _body.Bind(1, position);
-        try
+        if (_states.TryGet(position, out var state))
+            return state;
+        _chain.Clear();
+        _frames.Clear();
+        var at = position;
+        var stream = 0L;
+        do
         {
-            if (!_body.Step() || _body.IsNull(1) || _body.Integer(1) != 0)
-                throw new StoreCorruptException($"'{_database.Path}' lacks the keyframe at position {position}: restore it from a backup.");
-            var target = _keyframes.Add(position, (int)_body.Integer(2));
+            _body.Bind(1, at);
             try
             {
-                _codec.Decompress(Sample(Type(_body.Integer(0)).Stream), _body.Blob(3), target);
+                if (_chain.Count == MaxChain || !_body.Step() || _body.IsNull(1))
+                    throw new StoreCorruptException($"'{_database.Path}' lacks the state at position {at}, from which that at {position} is made: restore it from a backup.");
+                stream = Type(_body.Integer(0)).Stream;
+                _chain.Add(new Link(at, _body.Integer(1), (int)_body.Integer(2), _frames.WrittenCount));
+                _frames.Write(_body.Blob(3));
             }
-            catch
+            finally
             {
-                _keyframes.Remove(position);
-                throw;
+                _body.Reset();
             }
-            return target;
+            at -= Math.Abs(_chain[^1].Back);
         }
-        finally
+        while (_chain[^1].Back != 0 && !_states.TryGet(at, out state));
+
+        var end = _frames.WrittenCount;
+        byte[]? held = null;
+        for (var index = _chain.Count - 1; index >= 0; index--)
         {
-            _body.Reset();
+            var link = _chain[index];
+            var target = ArrayPool<byte>.Shared.Rent(link.Length);
+            _codec.Decompress(Prefix(stream, link.Back, state), _frames.WrittenSpan[link.Start..end], target.AsSpan(0, link.Length));
+            if (held is not null)
+                ArrayPool<byte>.Shared.Return(held);
+            (held, end) = (target, link.Start);
+            state = target.AsSpan(0, link.Length);
+            if (keepAll || index == 0)
+                _states.Add(link.Position, state);
         }
+        ArrayPool<byte>.Shared.Return(held!);
+        _ = _states.TryGet(position, out state);
+        return state;
+    }
+
+    /// <summary>What a body was compressed against.</summary>
+    ReadOnlySpan<byte> Prefix(long stream, long back, ReadOnlySpan<byte> former)
+    {
+        if (back > 0)
+            return former;
+        var sample = Sample(stream);
+        if (back == 0)
+            return sample;
+        _prefix.Clear();
+        _prefix.Write(sample);
+        _prefix.Write(former);
+        return _prefix.WrittenSpan;
     }
 
     TypeRow Type(long id)
@@ -305,6 +328,9 @@ sealed class LogReader : IDisposable
         return identity;
     }
 
+    /// <summary>A frame of a chain: where its event is, what it was compressed against, how long its state is, and where it begins among the frames.</summary>
+    readonly record struct Link(long Position, long Back, int Length, int Start);
+
     sealed record TypeRow(long Stream, StreamId StreamName, string Cluster, ResourceType Type);
 
     /// <summary>An event whose bytes lie in a buffer that may still move.</summary>
@@ -315,7 +341,7 @@ sealed class LogReader : IDisposable
             Position = Position,
             Stream = Stream,
             Revision = Revision,
-            Id = Id ?? DeriveId(Stream, Revision, Type, Metadata),
+            KeptId = Id,
             Type = Type,
             Metadata = Metadata,
             State = bytes.Slice(StateStart, StateLength),

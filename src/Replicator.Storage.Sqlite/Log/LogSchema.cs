@@ -6,7 +6,8 @@ namespace Replicator.Storage.Sqlite.Log;
 /// <summary>The tables of <c>log.db</c>.</summary>
 /// <remarks>
 /// An index over events costs more than the rows (measured), so events have none: a position is the row's key, and a stream finds its events through <c>appends</c>, one row for each batch, whose events
-/// have consecutive positions. Event ids are derived from what the row says; one that cannot be is kept in <c>extra</c>.
+/// have consecutive positions. Event ids are derived from what the row says; one that cannot be is kept in <c>extra</c>. <c>back</c> says what a body was compressed against: 0 for the stream's sample, n for the state
+/// n positions before, −n for the sample and that state behind it.
 /// </remarks>
 static class LogSchema
 {

@@ -105,6 +105,77 @@ public sealed class StreamRecorderTests
     }
 
     [Fact]
+    public async Task A_large_batch_of_which_the_store_refuses_a_part_for_a_while_is_recorded_once_and_in_order()
+    {
+        using var recorder = await Synced();
+        var appends = 0;
+        var reported = 0;
+        recorder.StoreUnavailable += _ => reported++;
+        // The second of several parts: those behind it stand at a place that does not exist yet.
+        _store.BeforeAppend = () =>
+        {
+            if (++appends == 2)
+                throw new StoreUnavailableException("The disk is full.");
+        };
+        var before = _store.Log.Count;
+        await recorder.HandleAsync([.. Enumerable.Range(0, 300).Select(index => Watch(DeltaKind.Modified, "a", "u1", $"{100 + index}"))], Cancel);
+        Assert.Equal(Enumerable.Range(100, 300).Select(version => $"{version}"), _store.Log.Skip(before).Select(recorded => recorded.Metadata.ResourceVersion));
+        Assert.Equal(1, reported);
+        Assert.True(appends > 3);
+        Assert.Null((await LogVerifier.VerifyAsync(_store, null, Cancel)).Problem);
+
+        await recorder.HandleAsync([Watch(DeltaKind.Modified, "a", "u1", "1000")], Cancel);
+        Assert.Equal("1000", _store.Log[^1].Metadata.ResourceVersion);
+    }
+
+    [Fact]
+    public async Task A_large_batch_whose_answer_was_lost_in_the_middle_doubles_nothing()
+    {
+        using var recorder = await Synced();
+        var appends = 0;
+        _store.AfterAppend = () =>
+        {
+            if (++appends == 2)
+                throw new StoreUnavailableException("The answer was lost.");
+        };
+        var before = _store.Log.Count;
+        await recorder.HandleAsync([.. Enumerable.Range(0, 300).Select(index => Watch(DeltaKind.Modified, "a", "u1", $"{100 + index}"))], Cancel);
+        Assert.Equal(Enumerable.Range(100, 300).Select(version => $"{version}"), _store.Log.Skip(before).Select(recorded => recorded.Metadata.ResourceVersion));
+        Assert.Null((await LogVerifier.VerifyAsync(_store, null, Cancel)).Problem);
+    }
+
+    [Fact]
+    public async Task A_writer_that_is_overtaken_in_the_middle_of_a_large_batch_stops_there()
+    {
+        using var first = await Synced();
+        using var second = await Open();
+        var appends = 0;
+        _store.BeforeAppend = () =>
+        {
+            if (++appends != 2)
+                return;
+            _store.BeforeAppend = null;
+            second.HandleAsync([Watch(DeltaKind.Modified, "b", "u2", "5000")], Cancel).AsTask().GetAwaiter().GetResult();
+        };
+        await Assert.ThrowsAsync<WrongExpectedRevisionException>(async () =>
+            await first.HandleAsync([.. Enumerable.Range(0, 300).Select(index => Watch(DeltaKind.Modified, "a", "u1", $"{100 + index}"))], Cancel));
+    }
+
+    [Fact]
+    public async Task What_came_before_an_object_that_cannot_be_read_is_durable_when_the_batch_fails()
+    {
+        using var recorder = await Synced();
+        var before = _store.Log.Count;
+        await Assert.ThrowsAnyAsync<FormatException>(async () => await recorder.HandleAsync(
+            [.. Enumerable.Range(0, 100).Select(index => Watch(DeltaKind.Modified, "a", "u1", $"{100 + index}")), At(DeltaKind.Modified, "900", "{}")], Cancel));
+        using var reopened = await Open();
+        // In whole parts, and what is not there the server sends again from here on.
+        Assert.Equal(_store.Log[^1].Metadata.ResourceVersion, reopened.ResumeVersion);
+        Assert.InRange(_store.Log.Count - before, 1, 100);
+        Assert.Null((await LogVerifier.VerifyAsync(_store, null, Cancel)).Problem);
+    }
+
+    [Fact]
     public async Task One_writer_a_zombie_is_told_and_stops()
     {
         using var first = await Synced();

@@ -17,6 +17,8 @@ public sealed class InMemoryEventStore : IEventStore
     /// <summary>Called after an append has taken effect: what it throws is a lost acknowledgement.</summary>
     public Action? AfterAppend { get; set; }
 
+    public bool TakesAppendsAhead => true;
+
     public IReadOnlyList<RecordedEvent> Log
     {
         get
