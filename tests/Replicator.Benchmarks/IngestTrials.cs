@@ -26,7 +26,6 @@ static class IngestTrials
     // Of the stream: the first gap, and the list's beginning and end.
     const int Observations = 3;
 
-    static readonly ResourceType Pods = new("", "v1", "pods", "Pod", Namespaced: true);
     static readonly TimeSpan PollPeriod = TimeSpan.FromMilliseconds(5);
 
     public static Command Create()
@@ -88,9 +87,9 @@ static class IngestTrials
         await using var data = await SqliteDataFolder.OpenAsync(folder.File("data"));
         using var projector = new Projector(data.Events, data.Snapshots);
         var key = RedactionKey.LoadOrCreate(data.RedactionKeyPath);
-        using var recorders = new RecorderSinks(data.Events, "feed", RecordingRules.None, new RuleCounts("feed"), () => new Redactor(key), new ReplicatorHealth(), TimeProvider.System);
+        using var recorders = new RecorderSinks(data.Events, RecordedFeed.Cluster, RecordingRules.None, new RuleCounts(RecordedFeed.Cluster), () => new Redactor(key), new ReplicatorHealth(), TimeProvider.System);
         var sinks = new CountingSinks(recorders, lines);
-        var reflector = new Reflector(connection.Client, Pods, sinks, new ReflectorOptions { Problem = problem => Console.Error.WriteLine(problem.Message) }, TimeProvider.System);
+        var reflector = new Reflector(connection.Client, RecordedFeed.Pods, sinks, new ReflectorOptions { Problem = problem => Console.Error.WriteLine(problem.Message) }, TimeProvider.System);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var timer = new PeriodicTimer(PollPeriod);
 

@@ -13,9 +13,14 @@ static class BenchmarkProgram
         var root = new RootCommand("Measures the claims of the project, each against its baseline in the same run. The answer is one line of JSON; the exit code is 1 where a claim does not hold.")
         {
             IngestBenchmark.Create(),
+            StorageBenchmark.Create(),
+            AsOfBenchmark.Create(),
+            RebuildBenchmark.Create(),
             // What a benchmark runs as a process of its own, so that neither heap nor compiled code is shared with the other side.
             FeedCommand.Create(),
             IngestTrials.Create(),
+            AsOfBenchmark.CreateServer(),
+            RebuildBenchmark.CreateTrial(),
         };
         try
         {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.Json;
 
 namespace Replicator.Benchmarks;
 
@@ -15,7 +16,7 @@ sealed class ChildProcess : IDisposable
     public static ChildProcess Start(params string[] arguments)
     {
         var host = Environment.ProcessPath!;
-        var start = new ProcessStartInfo(host) { RedirectStandardOutput = true, UseShellExecute = false };
+        var start = new ProcessStartInfo(host) { RedirectStandardInput = true, RedirectStandardOutput = true, UseShellExecute = false };
         // Started as "dotnet Replicator.Benchmarks.dll", the host has to be told the program again.
         if (Path.GetFileNameWithoutExtension(host) == "dotnet")
             start.ArgumentList.Add(typeof(ChildProcess).Assembly.Location);
@@ -24,9 +25,28 @@ sealed class ChildProcess : IDisposable
         return new ChildProcess(Process.Start(start)!, arguments[0]);
     }
 
+    /// <summary>Ends its standard input: the sign to stop for one that waits for it.</summary>
+    public void CloseInput() => _process.StandardInput.Close();
+
+    /// <summary>Reads the trial that it prints before its end.</summary>
+    /// <exception cref="BenchmarkException">It failed, or printed something else.</exception>
+    public async Task<Trial> ReadTrialAsync(CancellationToken cancellationToken)
+    {
+        var output = await Output.ReadToEndAsync(cancellationToken);
+        await WaitForExitAsync(cancellationToken);
+        try
+        {
+            return JsonSerializer.Deserialize<Trial>(output) ?? throw new JsonException();
+        }
+        catch (JsonException)
+        {
+            throw new BenchmarkException($"'{_verb}' printed '{output}', which is no trial.");
+        }
+    }
+
     /// <summary>Waits for its end.</summary>
     /// <exception cref="BenchmarkException">It ended with another code than 0.</exception>
-    public async Task WaitForExitAsync(CancellationToken cancellationToken)
+    async Task WaitForExitAsync(CancellationToken cancellationToken)
     {
         await _process.WaitForExitAsync(cancellationToken);
         if (_process.ExitCode != 0)

@@ -22,11 +22,7 @@ sealed record Trial(long Count, double Seconds, double PeakMemoryMiB, long Alloc
     public static async Task<Trial> RunAsync(CancellationToken cancellationToken, params string[] arguments)
     {
         using var child = ChildProcess.Start(arguments);
-        var output = await child.Output.ReadToEndAsync(cancellationToken);
-        await child.WaitForExitAsync(cancellationToken);
-        if (JsonSerializer.Deserialize<Trial>(output) is not { } trial)
-            throw new BenchmarkException($"'{string.Join(' ', arguments)}' printed '{output}', which is no trial.");
-        return trial;
+        return await child.ReadTrialAsync(cancellationToken);
     }
 
     /// <summary>Runs the sides in turns, A B A B ..., so that whatever else the machine does befalls all of them.</summary>
