@@ -4,7 +4,7 @@ using Replicator.Core.Kubernetes;
 
 namespace Replicator.Informers;
 
-/// <summary>Traces and metrics of the reflectors. Every measurement carries <c>resource</c>, the type as <c>plural[.group]</c>.</summary>
+/// <summary>Traces and metrics of the reflectors. Every measurement carries <c>resource</c>, the type as <c>plural[.group]</c>, and <c>cluster</c> where the reflector was given one.</summary>
 public static class InformersTelemetry
 {
     /// <summary>The name of the activity source and of the meter.</summary>
@@ -40,4 +40,6 @@ public static class InformersTelemetry
     public static Histogram<double> Delivery { get; } = Meter.CreateHistogram<double>("replicator.informer.delivery", "s", "How long a sink took to acknowledge a batch.");
 
     internal static KeyValuePair<string, object?> Tag(ResourceType type) => new("resource", type.GroupResource.ToString());
+
+    internal static KeyValuePair<string, object?>[] Tags(ResourceType type, string? cluster) => cluster is null ? [Tag(type)] : [Tag(type), new("cluster", cluster)];
 }

@@ -47,7 +47,7 @@ public sealed class Reflector
     readonly DeltaBatch _batch;
     readonly JsonTape _tape = new();
     readonly byte[] _header, _kindHeader, _apiVersionHeader;
-    readonly KeyValuePair<string, object?> _tag;
+    readonly KeyValuePair<string, object?>[] _tags;
     readonly Lock _gate = new();
 
     IDeltaSink? _sink;
@@ -81,7 +81,7 @@ public sealed class Reflector
         (_client, Type, _sinks, _options, _time, _listSlots) = (client, type, sinks, options, time, listSlots);
         _backoff = new Backoff(time, options.Jitter);
         _batch = new DeltaBatch(options.MaxBatchDeltas, options.MaxBatchBytes);
-        _tag = InformersTelemetry.Tag(type);
+        _tags = InformersTelemetry.Tags(type, options.Cluster);
         var (apiVersion, kind) = (JavaScriptEncoder.Default.Encode(type.ApiVersion), JavaScriptEncoder.Default.Encode(type.Kind));
         _header = Encoding.UTF8.GetBytes($"{{\"kind\":\"{kind}\",\"apiVersion\":\"{apiVersion}\"");
         _kindHeader = Encoding.UTF8.GetBytes($"{{\"kind\":\"{kind}\"");
@@ -218,7 +218,7 @@ public sealed class Reflector
 
     async ValueTask WaitAsync(TimeSpan delay, string message, CancellationToken cancellationToken)
     {
-        InformersTelemetry.Backoffs.Add(1, _tag);
+        InformersTelemetry.Backoffs.Add(1, _tags);
         Report($"{message}; trying again in {delay.TotalSeconds:0.0} s");
         using var hurry = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var waiting = Task.Delay(delay, _time, hurry.Token);
@@ -249,7 +249,7 @@ public sealed class Reflector
     {
         lock (_gate)
             _gaps++;
-        InformersTelemetry.Gaps.Add(1, _tag);
+        InformersTelemetry.Gaps.Add(1, _tags);
     }
 
     // ---- Watch
@@ -657,7 +657,7 @@ public sealed class Reflector
         lock (_gate)
         {
             if (_lists++ > 0)
-                InformersTelemetry.Relists.Add(1, _tag);
+                InformersTelemetry.Relists.Add(1, _tags);
         }
         _batch.Clear();
         _batch.Add(Marker(DeltaKind.ListStarted, "", Provenance.List));
@@ -714,8 +714,8 @@ public sealed class Reflector
             _listStarted = false;
             return Malformed($"an object that cannot be recorded ({exception.Message})") with { Kind = OutcomeKind.SinkRefused };
         }
-        InformersTelemetry.Delivery.Record(_time.GetElapsedTime(started).TotalSeconds, _tag);
-        InformersTelemetry.Deltas.Add(_batch.Count, _tag);
+        InformersTelemetry.Delivery.Record(_time.GetElapsedTime(started).TotalSeconds, _tags);
+        InformersTelemetry.Deltas.Add(_batch.Count, _tags);
         if (_batch.Deltas[0].Kind == DeltaKind.ListStarted)
             _listStarted = true;
         if (_sink.NeedsList)
@@ -753,7 +753,7 @@ public sealed class Reflector
 
     async ValueTask<(HttpResponseMessage? Response, Outcome Refusal)> SendAsync(string uri, string request, CancellationToken cancellationToken)
     {
-        InformersTelemetry.Requests.Add(1, _tag, new KeyValuePair<string, object?>("request", request));
+        InformersTelemetry.Requests.Add(1, [.. _tags, new KeyValuePair<string, object?>("request", request)]);
         using var timeout = new CancellationTokenSource(_options.AnswerTimeout, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
         HttpResponseMessage? response = null;
@@ -831,7 +831,7 @@ public sealed class Reflector
     {
         lock (_gate)
             _malformed++;
-        InformersTelemetry.Malformed.Add(1, _tag);
+        InformersTelemetry.Malformed.Add(1, _tags);
         return new Outcome(OutcomeKind.Failed, $"the server sent {what}");
     }
 
@@ -848,7 +848,7 @@ public sealed class Reflector
 
     void Received(int bytes, DateTimeOffset at)
     {
-        InformersTelemetry.Bytes.Add(bytes, _tag);
+        InformersTelemetry.Bytes.Add(bytes, _tags);
         Touch(at);
     }
 

@@ -33,6 +33,9 @@ public sealed record ReflectorOptions
     /// <summary>A line or list item beyond this is taken for garbage. An API server stores 1.5 MB per object.</summary>
     public int MaxObjectBytes { get; init; } = 64 * 1024 * 1024;
 
+    /// <summary>What metrics name the cluster by; null where they need not.</summary>
+    public string? Cluster { get; init; }
+
     /// <summary>Told of what goes wrong, as it does; called on the reflector's own thread, so it must be quick.</summary>
     public Action<ReflectorProblem>? Problem { get; init; }
 

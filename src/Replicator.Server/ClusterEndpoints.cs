@@ -50,6 +50,7 @@ sealed class ClusterEndpoints(IEventStore events, ISnapshotStore snapshots, Repl
         var checkpoint = await snapshots.GetCheckpointAsync(cancellationToken).ConfigureAwait(false);
         var streams = (await events.ListStreamsAsync($"k8s-{cluster}-", cancellationToken).ConfigureAwait(false)).ToDictionary(info => info.Stream);
         var activity = health.GetCollector(cluster);
+        var checks = (activity?.Checks ?? []).ToDictionary(check => check.Type.GroupResource);
         var collectors = (activity?.Types ?? []).ToDictionary(collector => collector.Type);
         return new ClusterStatus(cluster, activity?.State, activity?.Error, await ReadRulesAsync(cluster, cancellationToken).ConfigureAwait(false),
             [.. (activity?.Suppressed ?? []).Select(count => new SuppressedCount(count.Rule, count.Type.Group, count.Type.Resource, count.Count))], [.. types.Select(type =>
@@ -58,7 +59,8 @@ sealed class ClusterEndpoints(IEventStore events, ISnapshotStore snapshots, Repl
             collectors.TryGetValue(type.Type.GroupResource, out var collector);
             return new TypeState(type.Type.Group, type.Type.Version, type.Type.Resource, type.Type.Kind, type.Type.Namespaced, type.ResourceVersion, Times.Text(type.LastObservedAt),
                 Math.Round(Math.Max(0, (now - type.LastObservedAt).TotalSeconds), 3), stream is null ? 0 : Math.Max(0, stream.LastPosition - checkpoint),
-                type.Objects, type.Versions, stream is null ? 0 : stream.LastRevision + 1, type.Gaps, stream?.Bytes, type.Synced, collector?.State, collector?.Error);
+                type.Objects, type.Versions, stream is null ? 0 : stream.LastRevision + 1, type.Gaps, stream?.Bytes, type.Synced, collector?.State, collector?.Error,
+                checks.TryGetValue(type.Type.GroupResource, out var check) ? SelfCheckState.Of(check) : null);
         })]);
     }
 
@@ -116,8 +118,9 @@ sealed record SuppressedCount(string Rule, string Group, string Resource, long C
 /// <param name="Synced">Whether the last list was completed.</param>
 /// <param name="State">Its reflector's state, where one runs here.</param>
 /// <param name="Error">Its reflector's last error.</param>
+/// <param name="SelfCheck">The last comparison with the server, where one was made here.</param>
 sealed record TypeState(string Group, string Version, string Resource, string Kind, bool Namespaced, string ResourceVersion, string LastObservedAt, double AgeSeconds, long Lag,
-    long Objects, long Versions, long Events, long Gaps, long? Bytes, bool Synced, string? State, string? Error);
+    long Objects, long Versions, long Events, long Gaps, long? Bytes, bool Synced, string? State, string? Error, SelfCheckState? SelfCheck);
 
 /// <summary>Gaps, oldest first.</summary>
 sealed record GapList(IReadOnlyList<Gap> Items);

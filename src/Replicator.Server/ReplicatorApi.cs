@@ -27,6 +27,7 @@ public static class ReplicatorApi
         new AsOfEndpoints(snapshots, time).Map(routes);
         new MaintenanceEndpoints(events, projector).Map(routes);
         new HealthEndpoints(events, snapshots, health).Map(routes);
+        new DoctorEndpoint(health).Map(routes);
     }
 
     /// <summary>Turns what endpoints throw into answers: bad input 400, a store that is away 503, anything else 500; all as problem details (RFC 9457).</summary>

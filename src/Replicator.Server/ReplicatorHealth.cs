@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Replicator.Core.Kubernetes;
+using Replicator.Core.SelfChecking;
 
 namespace Replicator.Server;
 
@@ -21,6 +22,9 @@ public sealed class ReplicatorHealth
             _faults[part] = fault;
     }
 
+    /// <summary>Examines what this process has to do with; null where there is nothing. Set once, before anybody asks.</summary>
+    public Func<CancellationToken, IAsyncEnumerable<Finding>>? Examination { get; set; }
+
     /// <summary>The clusters that this process collects.</summary>
     public IReadOnlyList<string> Collected => [.. _collectors.Keys.Order(StringComparer.Ordinal)];
 
@@ -36,7 +40,8 @@ public sealed class ReplicatorHealth
 /// <param name="Error">What is wrong, in one line; null where nothing is.</param>
 /// <param name="Types">Its reflectors.</param>
 /// <param name="Suppressed">What the recording rules have kept out of the log since the process started.</param>
-public sealed record CollectorActivity(string State, string? Error, IReadOnlyList<CollectorState> Types, IReadOnlyList<(string Rule, GroupResource Type, long Count)> Suppressed);
+/// <param name="Checks">The last self-check of each type.</param>
+public sealed record CollectorActivity(string State, string? Error, IReadOnlyList<CollectorState> Types, IReadOnlyList<(string Rule, GroupResource Type, long Count)> Suppressed, IReadOnlyList<TypeCheck> Checks);
 
 /// <summary>How a reflector stands.</summary>
 /// <param name="Type">Its type.</param>

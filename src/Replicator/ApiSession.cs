@@ -16,7 +16,10 @@ sealed class ApiSession : IAsyncDisposable
         _client = new HttpClient { BaseAddress = url, Timeout = Timeout.InfiniteTimeSpan };
     }
 
-    public static async Task<ApiSession> OpenAsync(string data, CancellationToken cancellationToken)
+    /// <param name="data">The data folder.</param>
+    /// <param name="cancellationToken">Ends the start.</param>
+    /// <param name="prepare">Completes a host that this process starts for itself.</param>
+    public static async Task<ApiSession> OpenAsync(string data, CancellationToken cancellationToken, Action<ReplicatorHost>? prepare = null)
     {
         if (!Directory.Exists(data))
             throw new CommandException($"There is no data folder '{data}': name one with --data, or make one with 'replicator up' or 'replicator import'.");
@@ -27,6 +30,7 @@ sealed class ApiSession : IAsyncDisposable
                 : throw new CommandException($"The data folder '{data}' is in use by process {owner.ProcessId}, which does not serve it: wait until it is done.");
         }
         var host = await ReplicatorHost.StartAsync(data, "http://127.0.0.1:0", publishes: false, cancellationToken);
+        prepare?.Invoke(host);
         return new ApiSession(host, host.Url);
     }
 

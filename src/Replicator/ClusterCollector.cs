@@ -1,8 +1,12 @@
 using Replicator.Configuration;
+using Replicator.Core.Kubernetes;
 using Replicator.Core.Redaction;
 using Replicator.Core.Rules;
+using Replicator.Core.SelfChecking;
 using Replicator.Core.Storage;
+using Replicator.Examining;
 using Replicator.Informers;
+using Replicator.SelfChecking;
 using Replicator.Server;
 
 namespace Replicator;
@@ -18,7 +22,10 @@ sealed class ClusterCollector
     readonly bool _isOnly;
     readonly TimeProvider _time;
     readonly RuleCounts _counts;
+    readonly byte[] _key;
     volatile ClusterReflectors? _reflectors;
+    volatile ClusterSelfCheck? _selfCheck;
+    volatile HttpClient? _client;
     volatile string? _failure;
     volatile bool _stopped;
 
@@ -31,6 +38,8 @@ sealed class ClusterCollector
     public ClusterCollector(string id, ClusterSettings settings, ReplicatorHost host, bool isOnly, TimeProvider time)
     {
         (Id, _settings, _host, _isOnly, _time, _counts) = (id, settings, host, isOnly, time, new RuleCounts(id));
+        // Here and not in the run, for the runs of several collectors would make it at once.
+        _key = RedactionKey.LoadOrCreate(host.Data.RedactionKeyPath);
         host.Health.SetCollector(id, () => Activity);
     }
 
@@ -45,9 +54,22 @@ sealed class ClusterCollector
             var health = _reflectors?.Health;
             var types = health?.Types ?? [];
             var (state, error) = Judge(health);
-            return new CollectorActivity(state, error, [.. types.Select(type => new CollectorState(type.Type.GroupResource, type.State.ToString(), type.LastError))], _counts.All);
+            return new CollectorActivity(state, error, [.. types.Select(type => new CollectorState(type.Type.GroupResource, type.State.ToString(), type.LastError))], _counts.All, _selfCheck?.Last ?? []);
         }
     }
+
+    /// <summary>Looks whether the server gives what collecting needs.</summary>
+    public IAsyncEnumerable<Finding> ExamineAsync(CancellationToken cancellationToken)
+    {
+        if (_client is { } client && _failure is null)
+            return new AccessExamination(Id, client, _settings.Rules, _time).ExamineAsync(cancellationToken);
+        var (_, error) = Judge(_reflectors?.Health);
+        return new[] { new Finding("server", Id, FindingLevel.Problem, error ?? "the collector has not begun yet", "See that kubeconfig and context are right, that the server runs, and that the credentials are valid.") }.ToAsyncEnumerable();
+    }
+
+    /// <summary>Compares what the log holds of every watched type with the server, type by type; nothing where the cluster was not reached yet.</summary>
+    public IAsyncEnumerable<TypeCheck> CheckAsync(CancellationToken cancellationToken) =>
+        _selfCheck is { } selfCheck && _reflectors is { } reflectors ? selfCheck.CheckAsync(WatchedTypes(reflectors), cancellationToken) : AsyncEnumerable.Empty<TypeCheck>();
 
     /// <summary>Collects until it is cancelled. Where it is not the only one, it starts over after whatever another try may mend.</summary>
     /// <exception cref="Exception">What ended it for good.</exception>
@@ -87,19 +109,32 @@ sealed class ClusterCollector
     async Task CollectAsync(CancellationToken cancellationToken)
     {
         using var connection = ClusterConnection.Open(new ClusterOptions { KubeconfigPath = _settings.Kubeconfig, Context = _settings.Context });
-        var key = RedactionKey.LoadOrCreate(_host.Data.RedactionKeyPath);
-        using var sinks = new RecorderSinks(_host.Data.Events, Id, _settings.Rules, _counts, () => new Redactor(key, _settings.Redact), _host.Health, _time);
+        using var sinks = new RecorderSinks(_host.Data.Events, Id, _settings.Rules, _counts, () => new Redactor(_key, _settings.Redact), _host.Health, _time);
         var reflectors = new ClusterReflectors(connection.Client, sinks, new ClusterReflectorsOptions
         {
+            Reflector = new ReflectorOptions { Cluster = Id },
             Watches = _settings.Rules.Records,
             FailWhenUnreachableAtStart = _isOnly,
             Problem = problem => Console.Error.WriteLine($"{Id}: {problem.Type?.GroupResource.ToString() ?? "discovery"}: {problem.Message}"),
         }, _time);
-        _reflectors = reflectors;
-        _failure = null;
+        using var selfCheck = new ClusterSelfCheck(Id, connection.Client, sinks, _settings.SelfCheck, _host.Health, _time);
+        (_reflectors, _selfCheck, _client, _failure) = (reflectors, selfCheck, connection.Client, null);
         Console.WriteLine($"replicating {connection.ServerUrl} (context {connection.ContextName}) as '{Id}' into {_host.Data.Path}; API at {_host.Url}");
-        await reflectors.RunAsync(cancellationToken);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var checking = selfCheck.RunAsync(() => WatchedTypes(reflectors), ending.Token);
+        try
+        {
+            await reflectors.RunAsync(cancellationToken);
+        }
+        finally
+        {
+            await ending.CancelAsync();
+            await checking;
+        }
     }
+
+    static IReadOnlyList<ResourceType> WatchedTypes(ClusterReflectors reflectors) =>
+        [.. reflectors.Health.Types.Where(type => type.State != ReflectorState.Stopped).Select(type => type.Type)];
 
     (string State, string? Error) Judge(ClusterHealth? health)
     {
@@ -112,8 +147,9 @@ sealed class ClusterCollector
         if (health?.DiscoveredAt is null)
             return problem is null ? ("Starting", null) : ("Unreachable", problem);
         var active = health.Types.Where(type => type.State != ReflectorState.Stopped).ToList();
-        if (active.Count > 0 && active.TrueForAll(type => type.State == ReflectorState.Backoff))
-            return ("Unreachable", active[0].LastError);
+        // Each tries again at its own time, so that not all wait at once; and one that came through again has an error until its next line.
+        if (active.TrueForAll(type => type.LastError is not null) && active.Find(type => type.State == ReflectorState.Backoff) is { } waiting)
+            return ("Unreachable", waiting.LastError);
         return ("Collecting", problem ?? (health.Problems.Count > 0 ? health.Problems[0].Message : null));
     }
 }

@@ -12,6 +12,7 @@ var root = new RootCommand("Records every change of every object of Kubernetes c
     TailCommand.Create(),
     VerifyCommand.Create(),
     RebuildCommand.Create(),
+    DoctorCommand.Create(),
 };
 try
 {

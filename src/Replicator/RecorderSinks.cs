@@ -1,8 +1,10 @@
+using System.Collections.Concurrent;
 using Replicator.Core.Events;
 using Replicator.Core.Kubernetes;
 using Replicator.Core.Recording;
 using Replicator.Core.Redaction;
 using Replicator.Core.Rules;
+using Replicator.Core.SelfChecking;
 using Replicator.Core.Storage;
 using Replicator.Informers;
 using Replicator.Server;
@@ -19,14 +21,24 @@ namespace Replicator;
 /// <param name="time">The clock.</param>
 sealed class RecorderSinks(IEventStore store, string cluster, RecordingRules rules, RuleCounts counts, Func<Redactor> redactor, ReplicatorHealth health, TimeProvider time) : IDeltaSinkFactory, IDisposable
 {
+    readonly ConcurrentDictionary<GroupResource, Sink> _open = [];
     DiscoveryRecorder? _discovery;
+
+    string Cluster => cluster;
+
+    ReplicatorHealth Health => health;
+
+    /// <summary>The recorder of a type, where it is open.</summary>
+    public Sink? Find(GroupResource type) => _open.GetValueOrDefault(type);
 
     public async ValueTask<IDeltaSink> OpenAsync(ResourceType type, CancellationToken cancellationToken)
     {
         var redaction = redactor();
         try
         {
-            return new Sink(await OpenRecorderAsync(type, redaction, cancellationToken), redaction, $"{cluster}: recorder of {type.GroupResource}", health);
+            var sink = new Sink(this, type.GroupResource, await OpenRecorderAsync(type, redaction, cancellationToken), redaction, rules.For(type, null));
+            _open[type.GroupResource] = sink;
+            return sink;
         }
         catch
         {
@@ -79,21 +91,25 @@ sealed class RecorderSinks(IEventStore store, string cluster, RecordingRules rul
         return null;
     }
 
-    sealed class Sink : IDeltaSink
+    /// <summary>The recorder of one type, and what a self-check asks of it. Calls wait for each other.</summary>
+    public sealed class Sink : IDeltaSink
     {
+        readonly RecorderSinks _owner;
+        readonly GroupResource _type;
         readonly StreamRecorder _recorder;
         readonly Redactor _redactor;
+        readonly TypeRules? _rules;
         readonly string _name;
-        readonly ReplicatorHealth _health;
-        bool _faulty;
+        readonly SemaphoreSlim _gate = new(1, 1);
+        bool _faulty, _closed;
 
-        public Sink(StreamRecorder recorder, Redactor redactor, string name, ReplicatorHealth health)
+        internal Sink(RecorderSinks owner, GroupResource type, StreamRecorder recorder, Redactor redactor, TypeRules? rules)
         {
-            (_recorder, _redactor, _name, _health) = (recorder, redactor, name, health);
+            (_owner, _type, _recorder, _redactor, _rules, _name) = (owner, type, recorder, redactor, rules, $"{owner.Cluster}: recorder of {type}");
             recorder.StoreUnavailable += exception =>
             {
                 _faulty = true;
-                health.Report(name, exception.Message);
+                owner.Health.Report(_name, exception.Message);
             };
         }
 
@@ -105,20 +121,82 @@ sealed class RecorderSinks(IEventStore store, string cluster, RecordingRules rul
 
         public async ValueTask HandleAsync(IReadOnlyList<Delta> deltas, CancellationToken cancellationToken)
         {
-            await _recorder.HandleAsync(deltas, cancellationToken);
+            await _gate.WaitAsync(cancellationToken);
+            try
+            {
+                await _recorder.HandleAsync(deltas, cancellationToken);
+            }
+            catch
+            {
+                // It is of no more use, nor is what it would tell a self-check.
+                _closed = true;
+                throw;
+            }
+            finally
+            {
+                _gate.Release();
+            }
             if (_faulty)
             {
                 _faulty = false;
-                _health.Report(_name, null);
+                _owner.Health.Report(_name, null);
             }
         }
 
-        public ValueTask DisposeAsync()
+        /// <summary>Whether the rules leave out a namespace.</summary>
+        public bool Excludes(string @namespace) => _rules?.Excludes(@namespace) == true;
+
+        /// <inheritdoc cref="StreamRecorder.BeginFold"/>
+        public ValueTask<bool> BeginFoldAsync(CancellationToken cancellationToken) => ExclusivelyAsync(recorder => recorder.BeginFold(), cancellationToken);
+
+        /// <inheritdoc cref="StreamRecorder.FoldAt"/>
+        public ValueTask<LogFold?> FoldAtAsync(string version, CancellationToken cancellationToken) => ExclusivelyAsync(recorder => recorder.FoldAt(version), cancellationToken);
+
+        /// <inheritdoc cref="StreamRecorder.EndFold"/>
+        public async ValueTask EndFoldAsync(string? proven, DateTimeOffset at, CancellationToken cancellationToken) => await ExclusivelyAsync(recorder =>
         {
-            _health.Report(_name, null);
+            recorder.EndFold(proven, at);
+            return true;
+        }, cancellationToken);
+
+        /// <inheritdoc cref="StreamRecorder.ConfessAsync"/>
+        public async ValueTask ConfessAsync(ResourceType type, string reason, DateTimeOffset observedAt, CancellationToken cancellationToken)
+        {
+            await _gate.WaitAsync(cancellationToken);
+            try
+            {
+                if (!_closed)
+                    await _recorder.ConfessAsync(type, reason, observedAt, cancellationToken);
+            }
+            finally
+            {
+                _gate.Release();
+            }
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            _owner._open.TryRemove(new KeyValuePair<GroupResource, Sink>(_type, this));
+            // A self-check may hold on to it; the gate has no handle to give back.
+            await _gate.WaitAsync();
+            _closed = true;
+            _owner.Health.Report(_name, null);
             _recorder.Dispose();
             _redactor.Dispose();
-            return ValueTask.CompletedTask;
+            _gate.Release();
+        }
+
+        async ValueTask<T?> ExclusivelyAsync<T>(Func<StreamRecorder, T> ask, CancellationToken cancellationToken)
+        {
+            await _gate.WaitAsync(cancellationToken);
+            try
+            {
+                return _closed ? default : ask(_recorder);
+            }
+            finally
+            {
+                _gate.Release();
+            }
         }
     }
 }

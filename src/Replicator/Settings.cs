@@ -1,9 +1,11 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 using Replicator.Configuration;
 using Replicator.Core.Json;
 using Replicator.Core.Kubernetes;
 using Replicator.Core.Redaction;
 using Replicator.Core.Rules;
+using Replicator.SelfChecking;
 
 namespace Replicator;
 
@@ -40,10 +42,10 @@ sealed partial class Settings
     public IReadOnlyList<RedactionRule> RedactionRules => Redact("");
 
     /// <summary>The cluster that the settings outside of <c>clusters</c> describe.</summary>
-    public ClusterSettings Cluster => new() { Id = Text("cluster"), Kubeconfig = Text("kubeconfig"), Context = Text("context"), Rules = Rules(""), Redact = RedactionRules };
+    public ClusterSettings Cluster => new() { Id = Text("cluster"), Kubeconfig = Text("kubeconfig"), Context = Text("context"), Rules = Rules(""), Redact = RedactionRules, SelfCheck = SelfCheck("") };
 
     /// <summary>Whether there is a list of clusters.</summary>
-    public bool ListsClusters => _configuration.GetSection("clusters").GetChildren().Any();
+    bool ListsClusters => _configuration.GetSection("clusters").GetChildren().Any();
 
     /// <summary>The clusters to replicate: those under <c>clusters</c>, or the one.</summary>
     public IReadOnlyList<ClusterSettings> Clusters
@@ -66,10 +68,24 @@ sealed partial class Settings
                 Context = Text($"{entry.Path}:context"),
                 Rules = Rules($"{entry.Path}:"),
                 Redact = Redact($"{entry.Path}:"),
+                SelfCheck = SelfCheck($"{entry.Path}:"),
             }).ToList();
             return clusters.GroupBy(cluster => cluster.Id).FirstOrDefault(group => group.Count() > 1) is not { } twice ? clusters
                 : throw new CommandException($"Two entries of 'clusters' in {FileName} or {Prefix}... have the id '{twice.Key}': one cluster has one writer; give one of them another id.");
         }
+    }
+
+    /// <summary>The clusters that flags and settings together mean. Flags come first: a kubeconfig or context is one cluster, whatever the settings list; an id alone may be one of the list.</summary>
+    public IReadOnlyList<ClusterSettings> Choose(string? kubeconfig, string? context, string? id)
+    {
+        if (kubeconfig is not null || context is not null)
+            return [Cluster with { Id = id ?? Cluster.Id, Kubeconfig = kubeconfig ?? Cluster.Kubeconfig, Context = context ?? Cluster.Context }];
+        if (id is null)
+            return Clusters;
+        if (!ListsClusters)
+            return [Cluster with { Id = id }];
+        return Clusters.FirstOrDefault(cluster => cluster.Id == id) is { } chosen ? [chosen]
+            : throw new CommandException($"The settings list no cluster '{id}': they have {string.Join(", ", Clusters.Select(cluster => cluster.Id))}.");
     }
 
     /// <summary>Refuses what no setting is called; a slip of the pen would otherwise be a rule that never holds.</summary>
@@ -163,6 +179,25 @@ sealed partial class Settings
         })];
     }
 
+    SelfCheckSettings SelfCheck(string prefix) =>
+        new(Duration(prefix, "selfCheck:period", mayBeOff: true), Duration(prefix, "selfCheck:patience", mayBeOff: false)!.Value);
+
+    /// <summary>A number with its unit; null for <c>off</c>. Of the cluster, of all, or the default.</summary>
+    TimeSpan? Duration(string prefix, string path, bool mayBeOff)
+    {
+        var text = Text(prefix + path) ?? Text(path) ?? Keys[path.Replace(':', '.')].Default;
+        if (mayBeOff && text == "off")
+            return null;
+        var match = Length().Match(text);
+        if (match.Success && double.TryParse(match.Groups[1].ValueSpan, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) && number > 0)
+        {
+            var unit = match.Groups[2].Value switch { "ms" => TimeSpan.FromMilliseconds(1), "s" => TimeSpan.FromSeconds(1), "m" => TimeSpan.FromMinutes(1), "h" => TimeSpan.FromHours(1), _ => TimeSpan.FromDays(1) };
+            if (number * unit.Ticks <= TimeSpan.FromDays(365).Ticks)
+                return unit * number;
+        }
+        throw new CommandException($"{Shown(path)} in {FileName} or {Prefix}... is '{text}', which is no length of time: write a number above 0 with ms, s, m, h or d, such as 5m{(mayBeOff ? ", or off" : "")}; at most a year.");
+    }
+
     string? Text(string path)
     {
         // What is not in the list of settings could not be refused when mistyped, nor be found in the reference.
@@ -188,6 +223,9 @@ sealed partial class Settings
 
     [GeneratedRegex(@"^[A-Za-z0-9*.-]+$")]
     private static partial Regex Pattern();
+
+    [GeneratedRegex(@"^(\d+(?:\.\d+)?)(ms|s|m|h|d)$")]
+    private static partial Regex Length();
 
     [GeneratedRegex(@":\d+(?=:|$)")]
     private static partial Regex Place();

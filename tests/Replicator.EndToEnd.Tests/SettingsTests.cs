@@ -113,6 +113,9 @@ public sealed partial class SettingsTests
     [InlineData("clusters: [{ id: a }, { id: a }]", "have the id 'a'")]
     [InlineData("kubeconfig: x\nclusters: [{ id: a }]", "Both 'kubeconfig' (x) and 'clusters'")]
     [InlineData("redact: [{ type: pods }]", "redact.0")]
+    [InlineData("selfCheck: { period: 5 }", "selfCheck.period")]
+    [InlineData("selfCheck: { period: 0s }", "no length of time")]
+    [InlineData("selfCheck: { patience: off }", "selfCheck.patience")]
     [InlineData("- a", "cannot be read at line 1")]
     [InlineData("a: [", "cannot be read at line")]
     [InlineData("data: a\ndata: b", "cannot be read at line 2")]
@@ -121,6 +124,15 @@ public sealed partial class SettingsTests
         var refusal = Assert.Throws<CommandException>(() => Load(yaml)).Message;
         Assert.Contains(expected, refusal, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', refusal.Trim());
+    }
+
+    [Fact]
+    public void Lengths_of_time_have_a_unit_and_a_cluster_may_have_its_own()
+    {
+        Assert.Equal((TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(2)), (Load("").Cluster.SelfCheck.Period!.Value, Load("").Cluster.SelfCheck.Patience));
+        var clusters = Load("selfCheck: { period: 1.5h }\nclusters: [{ id: a, selfCheck: { period: off } }, { id: b, selfCheck: { patience: 250ms } }]").Clusters;
+        Assert.Null(clusters[0].SelfCheck.Period);
+        Assert.Equal((TimeSpan.FromMinutes(90), TimeSpan.FromMilliseconds(250)), (clusters[1].SelfCheck.Period!.Value, clusters[1].SelfCheck.Patience));
     }
 
     [Fact]

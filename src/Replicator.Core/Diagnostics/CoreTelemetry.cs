@@ -24,6 +24,12 @@ public static class CoreTelemetry
     /// <summary>Changes, and parts of objects, that a recording rule kept out of the log, by cluster, rule and resource.</summary>
     public static Counter<long> Suppressed { get; } = Meter.CreateCounter<long>("replicator.recorder.suppressed", "{change}", "Changes, and parts of objects, that a recording rule kept out of the log.");
 
+    /// <summary>Comparisons of the log with the server, by cluster, resource and outcome.</summary>
+    public static Counter<long> SelfChecks { get; } = Meter.CreateCounter<long>("replicator.selfcheck.checks", "{check}", "Comparisons of the log with the server.");
+
+    /// <summary>Objects of which log and server did not say the same, by cluster and resource.</summary>
+    public static Counter<long> SelfCheckDifferences { get; } = Meter.CreateCounter<long>("replicator.selfcheck.differences", "{object}", "Objects of which log and server did not say the same.");
+
     /// <summary>Events applied to a projection.</summary>
     public static Counter<long> EventsProjected { get; } = Meter.CreateCounter<long>("replicator.projector.events", "{event}", "Events applied to a projection.");
 

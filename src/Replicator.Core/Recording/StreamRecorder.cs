@@ -5,6 +5,7 @@ using Replicator.Core.Json;
 using Replicator.Core.Kubernetes;
 using Replicator.Core.Redaction;
 using Replicator.Core.Rules;
+using Replicator.Core.SelfChecking;
 using Replicator.Core.Storage;
 
 namespace Replicator.Core.Recording;
@@ -49,6 +50,8 @@ public sealed class StreamRecorder : IDisposable
     bool _listing, _everSynced, _synced;
     string _recordedRules = TypeRules.NoText;
     string? _resumeVersion, _seenVersion;
+    FoldJournal? _journal;
+    (string Version, DateTimeOffset At)? _proven;
     DateTimeOffset? _lastObserved, _lastRecorded, _listStarted;
 
     StreamRecorder(IEventStore store, string cluster, GroupResource type, Redactor redactor, TypeRules? rules, TimeProvider time)
@@ -134,6 +137,53 @@ public sealed class StreamRecorder : IDisposable
         return true;
     }
 
+    /// <summary>Begins to remember what changes, so that <see cref="FoldAt"/> can go back to a version from now on. False where a list is needed or under way.</summary>
+    public bool BeginFold()
+    {
+        _journal = _synced && !NeedsList ? new FoldJournal() : null;
+        return _journal is not null;
+    }
+
+    /// <summary>What the stream holds as live as of a version that the server bore after <see cref="BeginFold"/>, the rules' excluded namespaces left out; null where that cannot be told: a list came between, or too much has changed.</summary>
+    public LogFold? FoldAt(string version)
+    {
+        if (_journal is not { IsWhole: true } || _seenVersion is null || !ResourceVersion.IsComparable(version))
+            return null;
+        var fold = _live.ToDictionary(pair => pair.Key, pair => (pair.Value.ResourceVersion, IsUncertain: _rules?.MayHaveIgnored(new ObjectIdentity(pair.Key.Namespace, pair.Key.Name, pair.Value.Uid)) == true));
+        _journal.GoBack(fold, change => IsOlder(version, change));
+        if (_rules is not null)
+        {
+            foreach (var key in fold.Keys.Where(key => _rules.Excludes(key.Namespace)).ToList())
+                fold.Remove(key);
+        }
+        return new LogFold(fold, _seenVersion);
+    }
+
+    /// <summary>Ends what <see cref="BeginFold"/> began.</summary>
+    /// <param name="proven">The version as of which log and server were found to say the same: a gap that a later check opens begins there. Null where they were not.</param>
+    /// <param name="at">When.</param>
+    public void EndFold(string? proven, DateTimeOffset at)
+    {
+        if (_journal is { IsWhole: true } && proven is not null)
+            _proven = (proven, at);
+        _journal = null;
+    }
+
+    /// <summary>Records that the log does not say what the server does: a gap from where it was last known to be true, which only a list can close (<see cref="NeedsList"/>).</summary>
+    public async ValueTask ConfessAsync(ResourceType type, string reason, DateTimeOffset observedAt, CancellationToken cancellationToken)
+    {
+        if (!_synced)
+            return;
+        NeedsList = true;
+        var (seen, observed) = (_seenVersion, _lastObserved);
+        if (_proven is { } proven)
+            (_seenVersion, _lastObserved) = (proven.Version, proven.At);
+        DraftGap(new Delta { Kind = DeltaKind.Gap, ResourceVersion = "", ObservedAt = observedAt, Provenance = Provenance.Watch, Type = type, Reason = reason });
+        (_seenVersion, _lastObserved) = (seen, observed);
+        Send(cancellationToken);
+        await ConfirmAsync(cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>Raised each time the store could not take a batch, before it is tried again.</summary>
     public event Action<StoreUnavailableException>? StoreUnavailable;
 
@@ -212,6 +262,7 @@ public sealed class StreamRecorder : IDisposable
             case DeltaKind.ListStarted:
                 _listing = true;
                 _synced = NeedsList = false;
+                _journal?.Break();
                 _listed.Clear();
                 if (_revision < 0)
                     DraftObservation(delta with { Reason = FirstStart }, EventType.GapObserved);
@@ -236,6 +287,7 @@ public sealed class StreamRecorder : IDisposable
                 _synced = _everSynced = true;
                 _resumeVersion = _seenVersion = delta.ResourceVersion;
                 DraftObservation(delta, EventType.SyncCompleted);
+                _proven = (delta.ResourceVersion, _lastRecorded!.Value);
                 break;
             case DeltaKind.ListAborted:
                 _listing = false;
@@ -306,7 +358,7 @@ public sealed class StreamRecorder : IDisposable
         if (!deleted && _rules?.Ignores(_tape, header.Object, isModification: known && live.Epoch == _epoch) == true)
         {
             // The next change that is recorded brings the whole new state; until then only the version moves on, so that a list finds nothing new.
-            _live[key] = new Live(header.Object.Uid, version, _epoch);
+            Keep(key, new Live(header.Object.Uid, version, _epoch));
             DraftProgress(delta);
             return;
         }
@@ -314,9 +366,9 @@ public sealed class StreamRecorder : IDisposable
         var type = deleted ? EventType.ObjectDeleted : known ? EventType.ObjectModified : EventType.ObjectAdded;
         DraftObject(delta, type, header);
         if (deleted)
-            Forget(header.Object);
+            Forget(header.Object, version);
         else
-            _live[key] = new Live(header.Object.Uid, version, _epoch);
+            Keep(key, new Live(header.Object.Uid, version, _epoch));
         if (!_listing)
             _resumeVersion = _seenVersion = version;
     }
@@ -333,6 +385,7 @@ public sealed class StreamRecorder : IDisposable
     void DraftGap(in Delta delta)
     {
         _synced = false;
+        _journal?.Break();
         if (delta.StartsEpoch)
             _epoch++;
         DraftObservation(delta, EventType.GapObserved);
@@ -362,7 +415,7 @@ public sealed class StreamRecorder : IDisposable
     {
         var metadata = Metadata(delta, identity, delta.ResourceVersion) with { Provenance = provenance };
         Add(EventType.ObjectDeleted, metadata, EventId.ForObject(_cluster, identity.Uid, delta.ResourceVersion, _epoch, EventType.ObjectDeleted), _part.States.WrittenCount);
-        Forget(identity);
+        Forget(identity, delta.ResourceVersion);
     }
 
     void DraftExcluded(in Delta delta, ObjectHeader header, bool deleted)
@@ -406,9 +459,17 @@ public sealed class StreamRecorder : IDisposable
         _recordedRules = RulesText;
     }
 
-    void Forget(ObjectIdentity identity)
+    void Keep((string Namespace, string Name) key, Live live)
     {
-        _live.Remove((identity.Namespace, identity.Name));
+        _journal?.Add(key, _live.TryGetValue(key, out var last) ? last.ResourceVersion : null, live.ResourceVersion);
+        _live[key] = live;
+    }
+
+    void Forget(ObjectIdentity identity, string version)
+    {
+        var key = (identity.Namespace, identity.Name);
+        _journal?.Add(key, _live.TryGetValue(key, out var last) ? last.ResourceVersion : null, version);
+        _live.Remove(key);
         _rules?.Forget(identity);
     }
 
@@ -478,6 +539,7 @@ public sealed class StreamRecorder : IDisposable
             case EventType.SyncCompleted:
                 _synced = _everSynced = true;
                 _resumeVersion = metadata.ResourceVersion;
+                _proven = (metadata.ResourceVersion, metadata.ObservedAt);
                 break;
             case EventType.Progressed:
                 _resumeVersion = metadata.ResourceVersion;

@@ -41,6 +41,8 @@ sealed class IgnoreFilter : IDisposable
         return isRestSame && changed != 0 ? changed : null;
     }
 
+    public bool Knows(ObjectIdentity identity) => _known.ContainsKey(identity);
+
     public void Forget(ObjectIdentity identity) => _known.Remove(identity);
 
     public void Dispose()

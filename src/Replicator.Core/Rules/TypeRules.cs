@@ -79,6 +79,9 @@ public sealed class TypeRules : IDisposable
         return true;
     }
 
+    /// <summary>Whether changes of an object may have been ignored of which this process does not know: it has not seen the object yet.</summary>
+    internal bool MayHaveIgnored(ObjectIdentity identity) => In(identity.Namespace).Ignoring.Length > 0 && _ignoring?.Knows(identity) != true;
+
     /// <summary>The object is gone.</summary>
     internal void Forget(ObjectIdentity identity) => _ignoring?.Forget(identity);
 

@@ -49,6 +49,7 @@ static class StatusCommand
         var id = cluster.GetProperty("cluster").GetString();
         if (cluster.GetProperty("state").GetString() is { } state)
             Console.WriteLine($"{id}: {state}{(cluster.GetProperty("error").GetString() is { } error ? $": {error}" : "")}");
+        WriteSelfChecks(id, cluster);
         if (cluster.GetProperty("rules") is not { ValueKind: JsonValueKind.Object } rules)
             return;
         var suppressed = cluster.GetProperty("suppressed").EnumerateArray().ToLookup(count => count.GetProperty("rule").GetString(), count => count.GetProperty("count").GetInt64());
@@ -62,5 +63,16 @@ static class StatusCommand
                 string Joined(string list) => string.Join(", ", rule.GetProperty(list).EnumerateArray());
             }
         }
+    }
+
+    static void WriteSelfChecks(string? id, JsonElement cluster)
+    {
+        var checks = cluster.GetProperty("types").EnumerateArray().Select(type => type.GetProperty("selfCheck")).Where(check => check.ValueKind == JsonValueKind.Object).ToList();
+        if (checks.Count == 0)
+            return;
+        int Count(string outcome) => checks.Count(check => check.GetProperty("outcome").GetString() == outcome);
+        Console.WriteLine($"{id}: self-check: {Count("Equal")} types equal to the server, {Count("Differs")} differing, {Count("Skipped")} skipped; last at {checks.Max(check => check.GetProperty("checkedAt").GetString())}");
+        foreach (var check in checks.Where(check => check.GetProperty("outcome").GetString() == "Differs"))
+            Console.WriteLine($"{id}: {check.GetProperty("reason").GetString()}");
     }
 }

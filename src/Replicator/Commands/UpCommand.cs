@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Replicator.Configuration;
+using Replicator.Examining;
 using Replicator.Informers;
 using Replicator.KubeApi;
 
@@ -30,22 +31,9 @@ static class UpCommand
             var address = result.GetValue(listen) ?? settings.Listen;
             if (result.GetValue(demo))
                 return await DemoAsync(settings.Cluster with { Id = result.GetValue(cluster) ?? "shop" }, result.GetValue(data)!, address, ReplayCommand.ParseSpeed(result.GetValue(speed)!), cancellationToken);
-            return await RunAsync(Choose(settings, result.GetValue(kubeconfig), result.GetValue(context), result.GetValue(cluster)), result.GetValue(data)!, address, cancellationToken);
+            return await RunAsync(settings.Choose(result.GetValue(kubeconfig), result.GetValue(context), result.GetValue(cluster)), result.GetValue(data)!, address, cancellationToken);
         });
         return command;
-    }
-
-    /// <summary>Flags come first: a kubeconfig or context is one cluster, whatever the settings list; an id alone may be one of the list.</summary>
-    static IReadOnlyList<ClusterSettings> Choose(Settings settings, string? kubeconfig, string? context, string? id)
-    {
-        if (kubeconfig is not null || context is not null)
-            return [settings.Cluster with { Id = id ?? settings.Cluster.Id, Kubeconfig = kubeconfig ?? settings.Cluster.Kubeconfig, Context = context ?? settings.Cluster.Context }];
-        if (id is null)
-            return settings.Clusters;
-        if (!settings.ListsClusters)
-            return [settings.Cluster with { Id = id }];
-        return settings.Clusters.FirstOrDefault(cluster => cluster.Id == id) is { } chosen ? [chosen]
-            : throw new CommandException($"The settings list no cluster '{id}': they have {string.Join(", ", settings.Clusters.Select(cluster => cluster.Id))}.");
     }
 
     static async Task<int> DemoAsync(ClusterSettings cluster, string data, string listen, double speed, CancellationToken cancellationToken)
@@ -71,6 +59,7 @@ static class UpCommand
             ClusterId.Check(id);
         await using var host = await ReplicatorHost.StartAsync(data, listen, publishes: true, cancellationToken);
         var collectors = named.Select(cluster => new ClusterCollector(cluster.Id, cluster.Settings, host, isOnly: named.Count == 1, TimeProvider.System)).ToList();
+        host.Health.Examination = cancelled => Examination.OfCollectorsAsync(host, collectors, cancelled);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var reporting = ReportAsync(host, collectors, stopping.Token);
         try

@@ -1,5 +1,6 @@
 using Replicator.Core.Redaction;
 using Replicator.Core.Rules;
+using Replicator.SelfChecking;
 
 namespace Replicator.Configuration;
 
@@ -16,4 +17,6 @@ sealed record ClusterSettings
     public required RecordingRules Rules { get; init; }
     /// <summary>What to redact besides Secrets.</summary>
     public required IReadOnlyList<RedactionRule> Redact { get; init; }
+    /// <summary>How the log is compared with the server.</summary>
+    public required SelfCheckSettings SelfCheck { get; init; }
 }

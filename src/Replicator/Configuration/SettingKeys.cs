@@ -14,6 +14,8 @@ static class SettingKeys
         .. Rules("ignore", "none", "changes not to record because they touch only the rule's paths."),
         new("rules.ignore[].paths", "required", "field path or list of field paths."),
         .. Rules("dropManagedFields", "none", "objects to record without metadata.managedFields."),
+        new("selfCheck.period", "5m", "how often the log is compared with the server: a number with ms, s, m, h or d, or off."),
+        new("selfCheck.patience", "2m", "how long a difference may stand while the watch has not come past the list: a number with ms, s, m, h or d."),
     ];
 
     /// <summary>All of them.</summary>
