@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using k8s;
+using k8s.Authentication;
 using k8s.Exceptions;
 using k8s.KubeConfigModels;
 
@@ -10,11 +11,15 @@ namespace Replicator.Informers;
 
 /// <summary>An authenticated way to one API server: HTTP/2 where the server offers it, kept alive by pings, without a limit on how long an answer may last.</summary>
 /// <remarks>
-/// Configuration and credentials (client certificates, tokens, exec plugins, service accounts) are KubernetesClient's; the connection is our own, for two reasons. Its check of server certificates accepts a wrong host
-/// name once the chain alone needs the configured authority, and it reads only the first certificate of a bundle. Safe for concurrent use.
+/// <para>Configuration and credentials (client certificates, tokens, exec plugins, service accounts) are KubernetesClient's; the connection is our own, for two reasons. Its check of server certificates accepts a wrong host
+/// name once the chain alone needs the configured authority, and it reads only the first certificate of a bundle.</para>
+/// <para>What is rotated by writing files anew (authorities, client certificates, tokens) is taken up without a restart: within seconds, and at once after a request that was refused or failed. Plugins are asked again
+/// before their token expires and after a 401. Safe for concurrent use.</para>
 /// </remarks>
 public sealed class ClusterConnection : IDisposable
 {
+    const string ServiceAccountToken = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+
     ClusterConnection(Uri server, string context, HttpClient client) => (ServerUrl, ContextName, Client) = (server, context, client);
 
     /// <summary>The server's address with the path prefix that the kubeconfig may give it; ends with a slash.</summary>
@@ -31,29 +36,17 @@ public sealed class ClusterConnection : IDisposable
     public static ClusterConnection Open(ClusterOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        var (configuration, context, authorities) = Load(options);
+        var (configuration, context, authorities, credentials, files) = Load(options);
         if (!Uri.TryCreate(configuration.Host, UriKind.Absolute, out var server) || server.Scheme is not ("http" or "https"))
             throw new ClusterConfigurationException($"The server address '{configuration.Host}' of context '{context}' is no http or https URL.");
         if (!server.AbsoluteUri.EndsWith('/'))
             server = new Uri(server.AbsoluteUri + "/");
 
-        var handler = new SocketsHttpHandler
-        {
-            AutomaticDecompression = DecompressionMethods.GZip,
-            AllowAutoRedirect = false,
-            UseCookies = false,
-            ConnectTimeout = TimeSpan.FromSeconds(30),
-            // A hundred watches share a connection, and a server limits how many requests may.
-            EnableMultipleHttp2Connections = !configuration.DisableHttp2,
-            // As client-go: a connection on which nothing came for 30 s is asked, and given up 15 s later. It is what finds a half-open connection first.
-            KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
-            KeepAlivePingDelay = TimeSpan.FromSeconds(30),
-            KeepAlivePingTimeout = TimeSpan.FromSeconds(15),
-        };
+        HttpMessageHandler? handler = null;
         try
         {
-            SetTls(handler, configuration, authorities);
-            var client = new HttpClient(new AuthenticatingHandler(Kubernetes.CreateCredentials(configuration), configuration.TlsServerName, handler))
+            handler = new RotatingHandler(() => NewHandler(options, configuration, authorities()), files, options.Time);
+            var client = new HttpClient(new AuthenticatingHandler(credentials, configuration.TlsServerName, handler, options.Time))
             {
                 BaseAddress = server,
                 Timeout = Timeout.InfiniteTimeSpan,
@@ -66,7 +59,7 @@ public sealed class ClusterConnection : IDisposable
         }
         catch (Exception exception) when (IsOfConfiguration(exception))
         {
-            handler.Dispose();
+            handler?.Dispose();
             throw new ClusterConfigurationException($"The certificates or credentials of context '{context}' cannot be used: {exception.Message}", exception);
         }
     }
@@ -74,7 +67,26 @@ public sealed class ClusterConnection : IDisposable
     /// <inheritdoc/>
     public void Dispose() => Client.Dispose();
 
-    static (KubernetesClientConfiguration Configuration, string Context, X509Certificate2Collection? Authorities) Load(ClusterOptions options)
+    static SocketsHttpHandler NewHandler(ClusterOptions options, KubernetesClientConfiguration configuration, X509Certificate2Collection? authorities)
+    {
+        var handler = new SocketsHttpHandler
+        {
+            AutomaticDecompression = DecompressionMethods.GZip,
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            ConnectTimeout = TimeSpan.FromSeconds(30),
+            // A hundred watches share a connection, and a server limits how many requests may.
+            EnableMultipleHttp2Connections = !configuration.DisableHttp2,
+            // As client-go: a connection on which nothing came for 30 s is asked, and given up 15 s later. It is what finds a half-open connection first.
+            KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
+            KeepAlivePingDelay = options.KeepAlivePing.Delay,
+            KeepAlivePingTimeout = options.KeepAlivePing.Timeout,
+        };
+        SetTls(handler, configuration, authorities);
+        return handler;
+    }
+
+    static Loaded Load(ClusterOptions options)
     {
         var files = Files(options, out var origin);
         if (files.Count == 0)
@@ -106,9 +118,22 @@ public sealed class ClusterConnection : IDisposable
             throw new ClusterConfigurationException($"The kubeconfig {names} ({origin}) has no context '{chosen}'. {choices}");
         try
         {
+            var tokenFile = Kubeconfig.TokenFile(loaded, chosen, files);
             Kubeconfig.AllowAnonymous(loaded, chosen);
             var configuration = KubernetesClientConfiguration.BuildConfigFromConfigObject(loaded, chosen);
-            return (configuration, chosen, Kubeconfig.Authorities(loaded, chosen));
+            if (tokenFile is not null)
+            {
+                using (File.OpenRead(tokenFile))
+                {
+                }
+            }
+            // Made anew, providers forget the token that was refused.
+            var plugin = Kubeconfig.Plugin(loaded, chosen);
+            Func<ServiceClientCredentials?> credentials = tokenFile is not null ? () => new TokenCredentials(new TokenFileAuth(tokenFile))
+                : plugin is not null && configuration.TokenProvider is ExecTokenProvider ? () => new TokenCredentials(new ExecTokenProvider(plugin))
+                : () => Kubernetes.CreateCredentials(configuration);
+            var rotated = new[] { Kubeconfig.AuthorityFile(loaded, chosen), configuration.ClientCertificateFilePath, configuration.ClientKeyFilePath };
+            return new Loaded(configuration, chosen, () => Kubeconfig.Authorities(loaded, chosen), credentials, [.. rotated.OfType<string>().Where(file => file.Length > 0)]);
         }
         catch (Exception exception) when (IsOfConfiguration(exception) || exception is NullReferenceException or ArgumentException)
         {
@@ -116,7 +141,7 @@ public sealed class ClusterConnection : IDisposable
         }
     }
 
-    static (KubernetesClientConfiguration, string, X509Certificate2Collection?) InCluster(ClusterOptions options)
+    static Loaded InCluster(ClusterOptions options)
     {
         const string looked = "There is no kubeconfig (looked at $KUBECONFIG and ~/.kube/config) and this is no pod; name one with --kubeconfig.";
         if (string.IsNullOrEmpty(options.Environment("KUBERNETES_SERVICE_HOST")) || !KubernetesClientConfiguration.IsInCluster())
@@ -126,7 +151,7 @@ public sealed class ClusterConnection : IDisposable
         try
         {
             var configuration = KubernetesClientConfiguration.InClusterConfig();
-            return (configuration, "in-cluster", configuration.SslCaCerts);
+            return new Loaded(configuration, "in-cluster", () => configuration.SslCaCerts, () => new TokenCredentials(new TokenFileAuth(ServiceAccountToken)), []);
         }
         catch (Exception exception) when (IsOfConfiguration(exception))
         {
@@ -174,6 +199,9 @@ public sealed class ClusterConnection : IDisposable
         if (Kubeconfig.ClientCertificate(configuration) is { } certificate)
             handler.SslOptions.LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate;
     }
+
+    /// <summary>What a configuration says; authorities and credentials are read anew at each call.</summary>
+    sealed record Loaded(KubernetesClientConfiguration Configuration, string Context, Func<X509Certificate2Collection?> Authorities, Func<ServiceClientCredentials?> Credentials, IReadOnlyList<string> Files);
 
     static bool IsOfConfiguration(Exception exception) =>
         exception is KubeConfigException or KubernetesClientException or FormatException or CryptographicException or IOException or UnauthorizedAccessException

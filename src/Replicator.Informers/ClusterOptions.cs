@@ -12,6 +12,12 @@ public sealed record ClusterOptions
     /// <summary>What a server's log names us by.</summary>
     public string UserAgent { get; init; } = "replicator";
 
+    /// <summary>After how long without a byte a connection is asked whether it is alive, and how long it has for the answer: client-go's values.</summary>
+    internal (TimeSpan Delay, TimeSpan Timeout) KeepAlivePing { get; init; } = (TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(15));
+
+    /// <summary>The clock by which files of certificates and tokens are looked at again.</summary>
+    internal TimeProvider Time { get; init; } = TimeProvider.System;
+
     /// <summary>Reads an environment variable; tests give their own.</summary>
     internal Func<string, string?> Environment { get; init; } = System.Environment.GetEnvironmentVariable;
 }

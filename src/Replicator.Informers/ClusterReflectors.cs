@@ -9,6 +9,10 @@ namespace Replicator.Informers;
 /// Watches everything that a cluster serves: a <see cref="Reflector"/> per type, new types from when discovery shows them (at once after a change of a CustomResourceDefinition or APIService), vanished ones until a
 /// second look confirms it.
 /// </summary>
+/// <remarks>
+/// A type that is no longer served ends with a gap, so that nobody takes its last objects for living ones: they may be stored still (a version or an API was switched off) or gone (their definition was deleted). Served
+/// again, the list that follows closes the gap and tells.
+/// </remarks>
 /// <param name="client">Its base address is the server's URL, ending in a slash (<see cref="ClusterConnection.Client"/>).</param>
 /// <param name="sinks">Where the deltas go.</param>
 /// <param name="options">How to go about it.</param>
@@ -17,6 +21,8 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
 {
     static readonly GroupResource CustomResourceDefinitions = new("apiextensions.k8s.io", "customresourcedefinitions");
     static readonly GroupResource ApiServices = new("apiregistration.k8s.io", "apiservices");
+
+    const string NoLongerServed = "the server no longer serves the type";
 
     readonly Discovery _discovery = new(client, time, options.Excluded);
     readonly Channel<bool> _hints = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
@@ -29,6 +35,10 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
     DateTimeOffset? _discoveredAt;
     IReadOnlyList<DiscoveryProblem> _problems = [];
     IReadOnlyList<DiscoveryDocument> _documents = [];
+    HashSet<string> _broken = [];
+
+    // What an earlier run recorded and this one does not watch, until it is known whether it is served.
+    Dictionary<GroupResource, ResourceType>? _recorded;
     Task<bool>? _hint;
 
     /// <summary>How all of them fare now. Safe to ask at any time from any thread.</summary>
@@ -121,6 +131,7 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
         foreach (var problem in snapshot.Problems.Except(_problems))
             Report(problem.Message);
 
+        _recorded ??= (await sinks.ListRecordedAsync(cancellationToken).ConfigureAwait(false)).ToDictionary(type => type.GroupResource);
         var served = snapshot.Types.Where(options.Watches).ToDictionary(type => type.GroupResource);
         var broken = snapshot.Problems.Where(problem => problem.Group is not null).Select(problem => problem.Group!).ToHashSet(StringComparer.Ordinal);
         var everythingBroken = snapshot.Problems.Any(problem => problem.Group is null);
@@ -137,7 +148,8 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
                     uncertain = true;
                     continue;
                 }
-                await running.StopAsync("the server no longer serves the type").ConfigureAwait(false);
+                await running.StopAsync(NoLongerServed).ConfigureAwait(false);
+                await ConfessAsync(running.Type, NoLongerServed, cancellationToken).ConfigureAwait(false);
                 Report($"{key} is no longer served; its reflector has stopped.");
             }
             else if (type != running.Type)
@@ -145,6 +157,21 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
                 // The same objects in another version: go on where the last one ended.
                 await running.StopAsync($"the server now prefers version {type.Version}").ConfigureAwait(false);
             }
+        }
+        foreach (var (key, type) in _recorded.ToList())
+        {
+            if (!served.ContainsKey(key))
+            {
+                if (broken.Contains(key.Group) || everythingBroken)
+                    continue;
+                if (_missing.Add(key))
+                {
+                    uncertain = true;
+                    continue;
+                }
+                await ConfessAsync(type, options.Excluded.Contains(key) || !options.Watches(type) ? "the type is excluded from being watched" : NoLongerServed, cancellationToken).ConfigureAwait(false);
+            }
+            _recorded.Remove(key);
         }
         _missing.RemoveWhere(served.ContainsKey);
 
@@ -154,17 +181,43 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
                 continue;
             cancellationToken.ThrowIfCancellationRequested();
             var hinting = key == CustomResourceDefinitions || key == ApiServices;
-            var reflector = new Reflector(client, type, hinting ? new HintingSinks(sinks, _hints.Writer) : sinks, _reflectorOptions, time, slots);
+            var reflector = new Reflector(client, type, hinting ? new HintingSinks(sinks, _hints.Writer) : sinks, _reflectorOptions with { Restored = TellOthers }, time, slots);
             var started = new Running(reflector, _fatal, cancellationToken);
             lock (_gate)
                 _running[key] = started;
         }
+        // A server that has healed is not to be waited for until its reflectors' back-off ends.
+        foreach (var running in _running.Values.Where(running => _broken.Contains(running.Type.Group) && !broken.Contains(running.Type.Group)))
+            running.RetryNow();
+        _broken = broken;
         lock (_gate)
         {
             _discoveredAt = snapshot.ObservedAt;
             _problems = snapshot.Problems;
         }
         return uncertain;
+    }
+
+    /// <summary>All types lie in one etcd: what one reflector found holds for the others, those too whose versions the server has come past again.</summary>
+    void TellOthers(Reflector finder, string reason)
+    {
+        List<Running> others;
+        lock (_gate)
+            others = [.. _running.Values.Where(running => !running.Ended && !running.Runs(finder))];
+        foreach (var running in others)
+            running.StorageWasRestored($"{reason} (found by {finder.Type.GroupResource})");
+    }
+
+    /// <summary>Records that nothing is known of a type from now on; what is not synced says so already.</summary>
+    async ValueTask ConfessAsync(ResourceType type, string reason, CancellationToken cancellationToken)
+    {
+        var sink = await sinks.OpenAsync(type, cancellationToken).ConfigureAwait(false);
+        await using var disposal = sink.ConfigureAwait(false);
+        if (sink.ResumeVersion is null)
+            return;
+        InformersTelemetry.Gaps.Add(1, InformersTelemetry.Tag(type));
+        await sink.HandleAsync(
+            [new Delta { Kind = DeltaKind.Gap, ResourceVersion = "", ObservedAt = time.GetUtcNow(), Provenance = Core.Events.Provenance.Watch, Type = type, Reason = reason }], cancellationToken).ConfigureAwait(false);
     }
 
     async ValueTask<bool> HintedWithinAsync(TimeSpan wait, CancellationToken cancellationToken)
@@ -212,6 +265,12 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
         public bool Ended => _stopped is not null;
 
         public ReflectorHealth Health => _stopped is { } reason ? _reflector.Health with { LastError = reason } : _reflector.Health;
+
+        public void RetryNow() => _reflector.RetryNow();
+
+        public bool Runs(Reflector reflector) => _reflector == reflector;
+
+        public void StorageWasRestored(string reason) => _reflector.StorageWasRestored(reason);
 
         public async ValueTask StopAsync(string reason)
         {

@@ -30,7 +30,7 @@ public sealed class Discovery(HttpClient client, TimeProvider time, IReadOnlyCol
         await DiscoverRootAsync("api", found, cancellationToken).ConfigureAwait(false);
         await DiscoverRootAsync("apis", found, cancellationToken).ConfigureAwait(false);
         // What kubectl asks first; it says which server wrote the rest.
-        if (await GetAsync("version", found, group: null, cancellationToken).ConfigureAwait(false) is { } version)
+        if (await GetAsync("version", found, group: null, cancellationToken).ConfigureAwait(false) is { } version && TryParse(version, found, group: null))
             found.Documents.Add(version);
 
         var types = found.Types;
@@ -50,25 +50,24 @@ public sealed class Discovery(HttpClient client, TimeProvider time, IReadOnlyCol
     async ValueTask DiscoverRootAsync(string root, Found found, CancellationToken cancellationToken)
     {
         var document = await RequireAsync(root, cancellationToken).ConfigureAwait(false);
+        if (!TryParse(document, found, group: null))
+            return;
+        // What is no JSON is a problem, and never history.
         found.Documents.Add(document);
-        var aggregated = document.MediaType.Contains("as=APIGroupDiscoveryList", StringComparison.OrdinalIgnoreCase);
-        if (aggregated && TryParse(document, found, group: null))
+        if (document.MediaType.Contains("as=APIGroupDiscoveryList", StringComparison.OrdinalIgnoreCase))
         {
             ReadAggregated(found);
             return;
         }
-        if (aggregated)
-            return;
-        if (!TryParse(document, found, group: null))
-            return;
         foreach (var (group, version) in root == "api" ? ReadCoreVersions() : ReadGroups())
         {
             var path = group.Length == 0 ? $"api/{version}" : $"apis/{group}/{version}";
             if (await GetAsync(path, found, group, cancellationToken).ConfigureAwait(false) is not { } resources)
                 continue;
+            if (!TryParse(resources, found, group))
+                continue;
             found.Documents.Add(resources);
-            if (TryParse(resources, found, group))
-                ReadResources(group, version, found);
+            ReadResources(group, version, found);
         }
     }
 

@@ -8,6 +8,9 @@ public interface IDeltaSinkFactory
     /// <summary>Opens the sink of a type. Called for several types at a time, never for one type again before its last sink was disposed. An exception ends the run.</summary>
     ValueTask<IDeltaSink> OpenAsync(ResourceType type, CancellationToken cancellationToken);
 
+    /// <summary>The types that were recorded before, whether or not they are served still. Asked once, before the first discovery is applied: what is served no more is confessed.</summary>
+    ValueTask<IReadOnlyList<ResourceType>> ListRecordedAsync(CancellationToken cancellationToken) => ValueTask.FromResult<IReadOnlyList<ResourceType>>([]);
+
     /// <summary>Takes what discovery found, whenever its documents differ from the last ones, and before a type that is new in them is opened. An exception ends the run.</summary>
     ValueTask HandleDiscoveryAsync(DiscoverySnapshot snapshot, CancellationToken cancellationToken);
 }

@@ -29,6 +29,9 @@ public sealed class Reflector
 
     const int LongestStatus = 64 * 1024;
 
+    // Two reflectors that find a restore within this time have found the same one.
+    static readonly TimeSpan SameRestore = TimeSpan.FromMinutes(1);
+
     static readonly TimeSpan AtOnce = TimeSpan.FromSeconds(1);
 
     // A watch that ends this long before it was to end was not ended by its timeout: the server may be another one afterwards.
@@ -63,7 +66,13 @@ public sealed class Reflector
     string? _lastError;
     DateTimeOffset? _lastActivity;
     long _deltas, _watches, _lists, _gaps, _malformed;
+    CancellationToken _stopping;
     CancellationTokenSource? _waiting;
+
+    // What another type's reflector found: the storage that they share was restored.
+    string? _restored;
+    CancellationTokenSource? _attempt;
+    long? _epochStarted;
 
     /// <summary>Creates a reflector; <see cref="RunAsync"/> starts it.</summary>
     /// <param name="client">Its base address is the server's URL, ending in a slash (<see cref="ClusterConnection.Client"/>).</param>
@@ -119,13 +128,13 @@ public sealed class Reflector
     /// <exception cref="Exception">Whatever the sink or its factory throws, save what <see cref="IDeltaSink"/> excepts: the reflector has stopped.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
+        _stopping = cancellationToken;
         try
         {
             await OpenSinkAsync(cancellationToken).ConfigureAwait(false);
             while (true)
             {
-                var outcome = await CheckForRestoreAsync(cancellationToken).ConfigureAwait(false)
-                    ?? (_version is null ? await ListAsync(cancellationToken).ConfigureAwait(false) : await WatchAsync(cancellationToken).ConfigureAwait(false));
+                var outcome = await AttemptAsync(cancellationToken).ConfigureAwait(false);
                 await ConcludeAsync(outcome, cancellationToken).ConfigureAwait(false);
             }
         }
@@ -146,6 +155,62 @@ public sealed class Reflector
             if (_sink is not null)
                 await _sink.DisposeAsync().ConfigureAwait(false);
         }
+    }
+
+    async ValueTask<Outcome> AttemptAsync(CancellationToken cancellationToken)
+    {
+        using var attempt = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        lock (_gate)
+        {
+            if (TakeRestore() is { } known)
+                return known;
+            _attempt = attempt;
+        }
+        try
+        {
+            return await CheckForRestoreAsync(attempt.Token).ConfigureAwait(false)
+                ?? (_version is null ? await ListAsync(attempt.Token).ConfigureAwait(false) : await WatchAsync(attempt.Token).ConfigureAwait(false));
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            Outcome? known;
+            lock (_gate)
+                (_attempt, known) = (null, TakeRestore());
+            if (known is not { } outcome)
+                throw;
+            return await AbortListAsync(outcome).ConfigureAwait(false);
+        }
+        finally
+        {
+            lock (_gate)
+                _attempt = null;
+        }
+    }
+
+    /// <summary>
+    /// Tells that another reflector of the same server found its storage restored. What this one would resume from may be of the past that the restore undid, even where its version is not beyond what the server has
+    /// reached: it starts an epoch as well, unless it has just done so. Safe to call at any time from any thread.
+    /// </summary>
+    internal void StorageWasRestored(string reason)
+    {
+        lock (_gate)
+        {
+            if (_epochStarted is { } started && _time.GetElapsedTime(started) < SameRestore)
+                return;
+            _restored = reason;
+            // Not Cancel: the reflector would go on on this thread, within the lock.
+            _ = _attempt?.CancelAsync();
+            _ = _waiting?.CancelAsync();
+        }
+    }
+
+    // Under the lock.
+    Outcome? TakeRestore()
+    {
+        if (_restored is not { } reason)
+            return null;
+        _restored = null;
+        return new Outcome(OutcomeKind.RestoredElsewhere, reason);
     }
 
     async ValueTask OpenSinkAsync(CancellationToken cancellationToken)
@@ -180,6 +245,12 @@ public sealed class Reflector
                 return;
             case OutcomeKind.Restored:
                 await LoseResumePointAsync(outcome.Message, startsEpoch: true, cancellationToken).ConfigureAwait(false);
+                _options.Restored?.Invoke(this, outcome.Message);
+                return;
+            case OutcomeKind.RestoredElsewhere:
+                // Where nothing is recorded, nothing can be of another past.
+                if ((_version ?? _recorded) is not null)
+                    await LoseResumePointAsync(outcome.Message, startsEpoch: true, cancellationToken).ConfigureAwait(false);
                 return;
             case OutcomeKind.Incomplete:
                 // The sink has recorded the gap. A server that goes on like this is not to be listed without end.
@@ -209,8 +280,12 @@ public sealed class Reflector
         _batch.Clear();
         _batch.Add(Marker(DeltaKind.Gap, "", Provenance.Watch) with { Reason = OneLine.Of(reason), StartsEpoch = startsEpoch });
         if (startsEpoch)
+        {
             _recorded = null;
-        var refused = await DeliverAsync(cancellationToken).ConfigureAwait(false);
+            lock (_gate)
+                (_epochStarted, _restored) = (_time.GetTimestamp(), null);
+        }
+        var refused = await DeliverAsync().ConfigureAwait(false);
         SetVersion(null);
         if (refused is { } outcome)
             await ConcludeAsync(outcome, cancellationToken).ConfigureAwait(false);
@@ -291,25 +366,25 @@ public sealed class Reflector
                     if (line.IsEmpty)
                         continue;
                     anything = true;
-                    var verdict = Interpret(line, pump.ReceivedAt(position), trace, ref listing);
+                    var verdict = line.Length > _options.MaxObjectBytes ? Malformed(TooLong("line")) : Interpret(line, pump.ReceivedAt(position), trace, ref listing);
                     if (verdict is null && !_batch.IsFull)
                         continue;
                     // What came before a line that ends the watch is as good as ever.
-                    var refused = await DeliverAsync(cancellationToken).ConfigureAwait(false);
+                    var refused = await DeliverAsync().ConfigureAwait(false);
                     if ((refused ?? verdict) is { } outcome)
-                        return listing ? await AbortListAsync(outcome, cancellationToken).ConfigureAwait(false) : outcome;
+                        return listing ? await AbortListAsync(outcome).ConfigureAwait(false) : outcome;
                     if (!listing)
                         pump.Silence = silence;
                 }
-                if (await DeliverAsync(cancellationToken).ConfigureAwait(false) is { } refusal)
-                    return listing ? await AbortListAsync(refusal, cancellationToken).ConfigureAwait(false) : refusal;
+                if (await DeliverAsync().ConfigureAwait(false) is { } refusal)
+                    return listing ? await AbortListAsync(refusal).ConfigureAwait(false) : refusal;
             }
             if (!listing)
                 pump.Silence = silence;
             if (buffer.Length > _options.MaxObjectBytes)
             {
-                var outcome = Malformed($"a line of more than {_options.MaxObjectBytes} bytes");
-                return listing ? await AbortListAsync(outcome, cancellationToken).ConfigureAwait(false) : outcome;
+                var outcome = Malformed(TooLong("line"));
+                return listing ? await AbortListAsync(outcome).ConfigureAwait(false) : outcome;
             }
             var completed = result.IsCompleted;
             // What is left has no line feed: a beginning, or the torn end of a cut connection, which is never delivered.
@@ -321,7 +396,7 @@ public sealed class Reflector
         {
             _streamingFailures += pump.Ending == ResponseEnding.Cut ? 1 : StreamingTries;
             return await AbortListAsync(
-                new Outcome(OutcomeKind.Failed, $"the streaming list broke off before its end ({pump.Failure ?? "the server closed it"})"), cancellationToken).ConfigureAwait(false);
+                new Outcome(OutcomeKind.Failed, $"the streaming list broke off before its end ({pump.Failure ?? "the server closed it"})")).ConfigureAwait(false);
         }
         var lasted = _time.GetElapsedTime(opened);
         _doubtful |= pump.Ending != ResponseEnding.Closed || !anything || lasted + Early < silence - _options.SilenceMargin;
@@ -532,7 +607,7 @@ public sealed class Reflector
                 }
                 if (next is not null && refusal.Kind == OutcomeKind.Expired)
                     refusal = new Outcome(OutcomeKind.NoPaging, $"the list took longer than its pages last ({refusal.Message}); starting over in one piece");
-                return await AbortListAsync(refusal, cancellationToken).ConfigureAwait(false);
+                return await AbortListAsync(refusal).ConfigureAwait(false);
             }
             using (response)
             {
@@ -540,19 +615,19 @@ public sealed class Reflector
                     StartList();
                 var scanner = new ListScanner(_tape);
                 if (await ReadPageAsync(response, scanner, record: true, cancellationToken).ConfigureAwait(false) is { } failure)
-                    return await AbortListAsync(failure, cancellationToken).ConfigureAwait(false);
+                    return await AbortListAsync(failure).ConfigureAwait(false);
                 version ??= scanner.ResourceVersion;
                 // Pages of one list bear one version; another would mean that changes between them are in neither.
                 if (version is null || scanner.ResourceVersion != version)
-                    return await AbortListAsync(Malformed($"a page of version '{scanner.ResourceVersion}' in a list of version '{version}'"), cancellationToken).ConfigureAwait(false);
+                    return await AbortListAsync(Malformed($"a page of version '{scanner.ResourceVersion}' in a list of version '{version}'")).ConfigureAwait(false);
                 if (IsBehind(version, _recorded))
-                    return await AbortListAsync(Restored(version, _recorded!), cancellationToken).ConfigureAwait(false);
+                    return await AbortListAsync(Restored(version, _recorded!)).ConfigureAwait(false);
                 next = scanner.Continue;
             }
         }
         while (next is not null && !_unpaged);
         CompleteList(version!, _time.GetUtcNow());
-        return await DeliverAsync(cancellationToken).ConfigureAwait(false) ?? new Outcome(OutcomeKind.Listed);
+        return await DeliverAsync().ConfigureAwait(false) ?? new Outcome(OutcomeKind.Listed);
     }
 
     /// <summary>Reads a list's body into batches and delivers those that are full. A result means that the list is not whole.</summary>
@@ -584,9 +659,11 @@ public sealed class Reflector
             {
                 if (!record)
                     continue;
+                if (length > _options.MaxObjectBytes)
+                    return Malformed(TooLong("list item"));
                 if (!TryAddItem(text.WrittenSpan.Slice(start, length), receivedAt))
                     return Malformed($"a list item without metadata.resourceVersion: {Excerpt(text.WrittenSpan.Slice(start, length))}");
-                if (_batch.IsFull && await DeliverAsync(cancellationToken).ConfigureAwait(false) is { } refused)
+                if (_batch.IsFull && await DeliverAsync().ConfigureAwait(false) is { } refused)
                     return refused;
             }
             if (token == ListScanner.Token.Malformed)
@@ -598,7 +675,7 @@ public sealed class Reflector
             }
             var rest = text.WrittenCount - at;
             if (rest > _options.MaxObjectBytes)
-                return Malformed($"a list item of more than {_options.MaxObjectBytes} bytes");
+                return Malformed(TooLong("list item"));
             wanted = Math.Clamp(rest, 1, _options.BufferBytes / 4);
             Compact(text, at);
             at = 0;
@@ -672,14 +749,14 @@ public sealed class Reflector
         ReleaseSlot();
     }
 
-    async ValueTask<Outcome> AbortListAsync(Outcome outcome, CancellationToken cancellationToken)
+    async ValueTask<Outcome> AbortListAsync(Outcome outcome)
     {
         _batch.Clear();
         // A sink that refused a delta has lost its thread; it is opened anew and knows of no list then.
         if (_listStarted && outcome.Kind != OutcomeKind.SinkRefused)
         {
             _batch.Add(Marker(DeltaKind.ListAborted, "", Provenance.List));
-            if (await DeliverAsync(cancellationToken).ConfigureAwait(false) is { } refused)
+            if (await DeliverAsync().ConfigureAwait(false) is { } refused)
                 outcome = refused;
         }
         _listStarted = false;
@@ -696,7 +773,7 @@ public sealed class Reflector
     // ---- What both need
 
     /// <summary>Hands the batch to the sink; the resume point moves with it. A result means that the sink could not read it.</summary>
-    async ValueTask<Outcome?> DeliverAsync(CancellationToken cancellationToken)
+    async ValueTask<Outcome?> DeliverAsync()
     {
         if (_batch.Count == 0)
         {
@@ -706,7 +783,8 @@ public sealed class Reflector
         var started = _time.GetTimestamp();
         try
         {
-            await _sink!.HandleAsync(_batch.Deltas, cancellationToken).ConfigureAwait(false);
+            // Only the end of the run breaks a delivery off: a sink that was broken off does not know what is durable.
+            await _sink!.HandleAsync(_batch.Deltas, _stopping).ConfigureAwait(false);
         }
         catch (FormatException exception)
         {
@@ -834,6 +912,8 @@ public sealed class Reflector
         InformersTelemetry.Malformed.Add(1, _tags);
         return new Outcome(OutcomeKind.Failed, $"the server sent {what}");
     }
+
+    string TooLong(string what) => $"a {what} of more than {_options.MaxObjectBytes} bytes";
 
     Delta Marker(DeltaKind kind, string version, Provenance provenance) => new()
     {

@@ -39,6 +39,9 @@ public sealed record ReflectorOptions
     /// <summary>Told of what goes wrong, as it does; called on the reflector's own thread, so it must be quick.</summary>
     public Action<ReflectorProblem>? Problem { get; init; }
 
+    /// <summary>Told that the server's storage was found restored from a backup, by whom, and how that shows: whoever runs reflectors of the same storage tells them.</summary>
+    internal Action<Reflector, string>? Restored { get; init; }
+
     /// <summary>Numbers in [0, 1) that spread back-offs and watch lengths.</summary>
     internal Func<double> Jitter { get; init; } = Random.Shared.NextDouble;
 }

@@ -47,6 +47,10 @@ sealed class RecorderSinks(IEventStore store, string cluster, RecordingRules rul
         }
     }
 
+    public async ValueTask<IReadOnlyList<ResourceType>> ListRecordedAsync(CancellationToken cancellationToken) =>
+        // What the rules exclude is marked by their own event.
+        [.. (await RecordedTypes.ListAsync(store, cluster, cancellationToken)).Where(rules.Records)];
+
     public async ValueTask HandleDiscoveryAsync(DiscoverySnapshot snapshot, CancellationToken cancellationToken)
     {
         if (_discovery is null)

@@ -278,6 +278,16 @@ public sealed class ReflectorFaultTests
     }
 
     [Fact]
+    public async Task A_line_beyond_all_measure_is_refused_before_memory_is()
+    {
+        await using var rig = await ReflectorRig.StartAsync(options: options => options with { MaxObjectBytes = 500_000 });
+        rig.Put("a", 2, $$"""{"ballast":"{{new string('x', 1_000_000)}}"}""");
+        await rig.WaitingAsync();
+        Assert.Contains("a line of more than 500000 bytes", rig.Health.LastError, StringComparison.Ordinal);
+        Assert.Equal("4", rig.Health.ResourceVersion);
+    }
+
+    [Fact]
     public async Task A_list_of_objects_of_3_MB_is_read_in_pieces()
     {
         await using var rig = await ReflectorRig.StartAsync(options: options => options with { StreamingLists = false, BufferBytes = 200_000 }, run: false);

@@ -23,6 +23,9 @@ public sealed class RecorderSinks(IEventStore store, string cluster, TimeProvide
         new Sink(this, await StreamRecorder.OpenAsync(store, cluster, type.GroupResource, new Redactor(new byte[RedactionKey.Length]), time, cancellationToken));
 
     /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<ResourceType>> ListRecordedAsync(CancellationToken cancellationToken) => await RecordedTypes.ListAsync(store, cluster, cancellationToken);
+
+    /// <inheritdoc/>
     public async ValueTask HandleDiscoveryAsync(DiscoverySnapshot snapshot, CancellationToken cancellationToken)
     {
         Discovered?.Invoke(snapshot);

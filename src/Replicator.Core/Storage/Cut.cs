@@ -19,7 +19,10 @@ public readonly record struct Cut
     public static Cut AtPosition(long position) => new(CutKind.Position, position, null);
     /// <summary>As of a time: what had been observed by then (inclusive).</summary>
     public static Cut AtTime(DateTimeOffset time) => new(CutKind.Time, Events.HashChain.Microseconds(time), null);
-    /// <summary>As of a resource version (inclusive): an exact cut across all types of one etcd.</summary>
+    /// <summary>
+    /// As of a resource version (inclusive): an exact cut across all types of one etcd. Where an etcd was restored and its versions ran backwards, of each type the newest epoch is meant whose first list is not newer than the
+    /// version: what the server itself would call so now. Moments of a past that the restore undid have positions and times only.
+    /// </summary>
     public static Cut AtResourceVersion(string version) => new(CutKind.ResourceVersion, 0, version);
 }
 

@@ -14,10 +14,9 @@ static class Kubeconfig
         K8SConfiguration? merged = null;
         foreach (var file in files)
         {
-            // KubernetesClient would blame the YAML where the file cannot be opened.
-            using (File.OpenRead(file))
-            {
-            }
+            // KubernetesClient would blame the YAML where the file cannot be opened, and fall over one without a word.
+            if (File.ReadLines(file).All(line => line.Trim() is "" or "---" || line.TrimStart().StartsWith('#')))
+                continue;
             if (KubernetesClientConfiguration.LoadKubeConfig(file) is not { } next)
                 continue;
             MakePathsAbsolute(next, Path.GetDirectoryName(file)!);
@@ -50,11 +49,35 @@ static class Kubeconfig
     /// <summary>The whole bundle of the cluster's authorities; null where the kubeconfig has none.</summary>
     public static X509Certificate2Collection? Authorities(K8SConfiguration configuration, string context)
     {
-        var cluster = configuration.Contexts.First(candidate => candidate.Name == context).ContextDetails?.Cluster;
-        var endpoint = configuration.Clusters?.FirstOrDefault(candidate => candidate.Name == cluster)?.ClusterEndpoint;
+        var endpoint = Endpoint(configuration, context);
         if (!string.IsNullOrEmpty(endpoint?.CertificateAuthorityData))
             return Certificates(Convert.FromBase64String(endpoint.CertificateAuthorityData));
         return string.IsNullOrEmpty(endpoint?.CertificateAuthority) ? null : Certificates(File.ReadAllBytes(endpoint.CertificateAuthority));
+    }
+
+    /// <summary>The file that the cluster's authorities are read from; null where they are in the kubeconfig itself.</summary>
+    public static string? AuthorityFile(K8SConfiguration configuration, string context) =>
+        Endpoint(configuration, context) is { CertificateAuthority.Length: > 0 } endpoint && string.IsNullOrEmpty(endpoint.CertificateAuthorityData) ? endpoint.CertificateAuthority : null;
+
+    /// <summary>The plugin that the user's credentials come from; null where there is none.</summary>
+    public static ExternalExecution? Plugin(K8SConfiguration configuration, string context)
+    {
+        var user = configuration.Contexts.First(candidate => candidate.Name == context).ContextDetails?.User;
+        return configuration.Users?.FirstOrDefault(candidate => candidate.Name == user)?.UserCredentials?.ExternalExecution;
+    }
+
+    /// <summary>The file of the user's token (<c>tokenFile</c>), of which KubernetesClient does not know; null where there is none.</summary>
+    public static string? TokenFile(K8SConfiguration configuration, string context, IReadOnlyList<string> files)
+    {
+        if (configuration.Contexts.First(candidate => candidate.Name == context).ContextDetails?.User is not { } user)
+            return null;
+        foreach (var file in files)
+        {
+            var entry = KubernetesYaml.Deserialize<UserFile>(File.ReadAllText(file))?.Users?.FirstOrDefault(candidate => candidate.Name == user);
+            if (entry is not null)
+                return string.IsNullOrEmpty(entry.User?.TokenFile) ? null : Path.GetFullPath(entry.User.TokenFile, Path.GetDirectoryName(file)!);
+        }
+        return null;
     }
 
     /// <summary>The certificate that we show the server; null where the configuration has none.</summary>
@@ -67,6 +90,12 @@ static class Kubeconfig
         using var loaded = X509Certificate2.CreateFromPem(certificate, key);
         // TLS on Windows takes no key that is in memory only.
         return X509CertificateLoader.LoadPkcs12(loaded.Export(X509ContentType.Pfx), password: null);
+    }
+
+    static ClusterEndpoint? Endpoint(K8SConfiguration configuration, string context)
+    {
+        var cluster = configuration.Contexts.First(candidate => candidate.Name == context).ContextDetails?.Cluster;
+        return configuration.Clusters?.FirstOrDefault(candidate => candidate.Name == cluster)?.ClusterEndpoint;
     }
 
     static string? Pem(string? data, string? file) =>
@@ -101,4 +130,23 @@ static class Kubeconfig
 
         string? Absolute(string? path) => string.IsNullOrEmpty(path) ? path : Path.GetFullPath(path, directory);
     }
+
+    // Made and filled by the YAML reader.
+#pragma warning disable CA1812
+    sealed class UserFile
+    {
+        public List<UserEntry>? Users { get; set; }
+    }
+
+    sealed class UserEntry
+    {
+        public string? Name { get; set; }
+        public UserDetails? User { get; set; }
+    }
+
+    sealed class UserDetails
+    {
+        public string? TokenFile { get; set; }
+    }
+#pragma warning restore CA1812
 }

@@ -20,6 +20,8 @@ enum OutcomeKind
     TooLarge,
     /// <summary>The server is behind the version: its storage was restored from a backup.</summary>
     Restored,
+    /// <summary>Another type's reflector found that.</summary>
+    RestoredElsewhere,
     /// <summary>What the watch brought does not follow from what is recorded: list.</summary>
     Incomplete,
     /// <summary>The server is busy and says for how long.</summary>

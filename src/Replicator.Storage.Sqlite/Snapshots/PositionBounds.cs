@@ -9,6 +9,7 @@ readonly record struct PositionBounds(long Low, long High, long? Time, SqliteVer
 
     /// <summary>Whether a row (position, event, version, observed_at) is not later than the cut.</summary>
     public bool Includes(Statement row) =>
-        Time is { } time ? row.Integer(3) <= time
+        row.Integer(0) <= Low ? true
+        : Time is { } time ? row.Integer(3) <= time
         : Version is not { } version || SqliteVersion.Read(row, 2).IsAtMost(version);
 }

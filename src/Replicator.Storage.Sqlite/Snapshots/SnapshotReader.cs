@@ -13,7 +13,7 @@ namespace Replicator.Storage.Sqlite.Snapshots;
 sealed class SnapshotReader : IDisposable
 {
     readonly Database _database;
-    readonly Statement _type, _firstAfterTime, _lastUpToTime, _firstAfterVersion, _lastUpToVersion, _live, _liveInNamespace, _past, _pastInNamespace, _byName, _version, _history, _facetsOfType, _facetsByLabel, _facetsByOwner, _facetObjects;
+    readonly Statement _type, _firstAfterTime, _lastUpToTime, _firstAfterVersion, _lastUpToVersion, _epoch, _live, _liveInNamespace, _past, _pastInNamespace, _byName, _version, _history, _facetsOfType, _facetsByLabel, _facetsByOwner, _facetObjects;
 
     public SnapshotReader(string path)
     {
@@ -22,8 +22,9 @@ sealed class SnapshotReader : IDisposable
         _type = _database.Prepare("SELECT id, version FROM types WHERE cluster = ?1 AND grp = ?2 AND resource = ?3");
         _firstAfterTime = _database.Prepare("SELECT position FROM moments WHERE type = ?1 AND observed_at > ?2 ORDER BY position LIMIT 1");
         _lastUpToTime = _database.Prepare("SELECT position FROM moments WHERE type = ?1 AND observed_at <= ?2 ORDER BY position DESC LIMIT 1");
-        _firstAfterVersion = _database.Prepare("SELECT position FROM moments WHERE type = ?1 AND version > ?2 ORDER BY position LIMIT 1");
-        _lastUpToVersion = _database.Prepare("SELECT position FROM moments WHERE type = ?1 AND version <= ?2 ORDER BY position DESC LIMIT 1");
+        _firstAfterVersion = _database.Prepare("SELECT position FROM moments WHERE type = ?1 AND version > ?2 AND position > ?3 AND position <= ?4 ORDER BY position LIMIT 1");
+        _lastUpToVersion = _database.Prepare("SELECT position FROM moments WHERE type = ?1 AND version <= ?2 AND position > ?3 AND position <= ?4 ORDER BY position DESC LIMIT 1");
+        _epoch = _database.Prepare("SELECT position, version <= ?2 FROM epochs WHERE type = ?1 ORDER BY epoch DESC");
         _live = _database.Prepare($"{keys} INDEXED BY objects_live WHERE type = ?1 AND died IS NULL AND (namespace, name) > (?2, ?3) ORDER BY namespace, name LIMIT ?4");
         _liveInNamespace = _database.Prepare($"{keys} INDEXED BY objects_live WHERE type = ?1 AND died IS NULL AND namespace = ?2 AND name > ?3 ORDER BY name LIMIT ?4");
         _past = _database.Prepare($"{keys} INDEXED BY objects_by_name WHERE type = ?1 AND (namespace, name, born) > (?2, ?3, ?7) AND born <= ?5 AND (died IS NULL OR died > ?6) ORDER BY namespace, name, born LIMIT ?4");
@@ -74,7 +75,8 @@ sealed class SnapshotReader : IDisposable
                 var version = SqliteVersion.From(cut.Version!);
                 if (!version.IsComparable)
                     throw new FormatException($"Resource version '{cut.Version}' is not a decimal integer: it names no moment (KEP-5504).");
-                return new PositionBounds(Seek(_lastUpToVersion, type, version) ?? 0, Math.Min(end, Seek(_firstAfterVersion, type, version) - 1 ?? end), null, version);
+                var (first, last) = FindEpoch(type, version, end);
+                return new PositionBounds(Seek(_lastUpToVersion, type, version, first, last) ?? first, Math.Min(last, Seek(_firstAfterVersion, type, version, first, last) - 1 ?? last), null, version);
         }
     }
 
@@ -264,6 +266,9 @@ sealed class SnapshotReader : IDisposable
             foreach (var gap in ReadGaps(type.Cluster, type.Type.GroupResource))
                 Append($"gap {gap}\n");
         }
+        using var epochs = _database.PrepareOnce("SELECT t.cluster, t.grp, t.resource, e.epoch, e.position, e.version FROM epochs e JOIN types t ON t.id = e.type ORDER BY e.position");
+        while (epochs.Step())
+            Append($"epoch {epochs.Text(0)} {epochs.Text(1)} {epochs.Text(2)} {epochs.Integer(3)} {epochs.Integer(4)} {(epochs.IsNull(5) ? "" : epochs.Version(5))}\n");
         using var versions = _database.PrepareOnce("""
             SELECT t.cluster, t.grp, t.resource, o.namespace, o.name, o.uid, o.born, o.died, v.position, v.event, v.version, v.observed_at, v.provenance, s.version, s.kind, f.content
             FROM versions v JOIN objects o ON o.id = v.object JOIN types t ON t.id = o.type JOIN served s ON s.id = v.served LEFT JOIN facets f ON f.id = v.facet ORDER BY v.position
@@ -286,10 +291,31 @@ sealed class SnapshotReader : IDisposable
         return Seek(statement, type);
     }
 
-    static long? Seek(Statement statement, long type, in SqliteVersion value)
+    static long? Seek(Statement statement, long type, in SqliteVersion value, long first, long last)
     {
         statement.Bind(2, value);
+        statement.Bind(3, first);
+        statement.Bind(4, last);
         return Seek(statement, type);
+    }
+
+    /// <summary>The positions of the epoch that a resource version is of: the newest whose first list is not newer than it. Everything before them lies before the cut, everything after them behind it.</summary>
+    (long First, long Last) FindEpoch(long type, in SqliteVersion version, long end)
+    {
+        _epoch.Bind(1, type);
+        _epoch.Bind(2, version);
+        var (first, last) = (0L, end);
+        while (_epoch.Step())
+        {
+            if (!_epoch.IsNull(1) && _epoch.Integer(1) != 0)
+            {
+                first = _epoch.Integer(0);
+                break;
+            }
+            last = Math.Min(last, _epoch.Integer(0) - 1);
+        }
+        _epoch.Reset();
+        return (first, last);
     }
 
     static long? Seek(Statement statement, long type)

@@ -7,12 +7,13 @@ namespace Replicator.Storage.Sqlite.Snapshots;
 /// <para>A version is a row of numbers; its body lies in the log, by position, so that bodies are stored once. Validity intervals are half-open and implied: a version holds from its position to that of
 /// the object's next. <c>objects</c> repeats the ends of the whole life, so that a list need not look at what was not alive.</para>
 /// <para>Labels and owner references together are a facet. Objects share facets (the pods of a ReplicaSet have one between them), so the index over labels grows with the sets that exist, not with versions.</para>
+/// <para><c>epochs</c> holds, for each time that a type's resource versions ran backwards, the gap at which they did and the version of the list that closed it: the versions of an epoch count from there.</para>
 /// <para><c>moments</c> is a sparse index over each type's time and resource version, one row in 256 events, to turn a cut into bounds of position.</para>
 /// </remarks>
 static class SnapshotSchema
 {
     /// <summary>Counts up with every change of the tables: a file of another version is rebuilt from the log.</summary>
-    public const int Version = 1;
+    public const int Version = 2;
 
     public static void Create(Database database) => database.Execute($"""
         BEGIN IMMEDIATE;
@@ -34,6 +35,7 @@ static class SnapshotSchema
         CREATE TABLE clusters (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, since_moment INTEGER NOT NULL, max_version NOT NULL, max_observed_at INTEGER NOT NULL);
         CREATE TABLE cluster_moments (cluster INTEGER NOT NULL, position INTEGER NOT NULL, max_version NOT NULL, max_observed_at INTEGER NOT NULL, PRIMARY KEY (cluster, position)) WITHOUT ROWID;
         CREATE TABLE moments (type INTEGER NOT NULL, position INTEGER NOT NULL, version NOT NULL, observed_at INTEGER NOT NULL, PRIMARY KEY (type, position)) WITHOUT ROWID;
+        CREATE TABLE epochs (type INTEGER NOT NULL, epoch INTEGER NOT NULL, position INTEGER NOT NULL, version, PRIMARY KEY (type, epoch)) WITHOUT ROWID;
         PRAGMA user_version = {Version};
         COMMIT;
         """);

@@ -16,7 +16,7 @@ sealed class SnapshotWriter : IDisposable
 
     readonly Database _database;
     readonly Statement _insertType, _updateType, _insertServed, _insertObject, _findObject, _updateObject, _insertVersion, _findFacet, _insertFacet, _insertLabel, _insertOwner, _insertFacetObject,
-        _insertGap, _closeGaps, _insertMoment, _insertCluster, _updateCluster, _insertClusterMoment, _updateCheckpoint;
+        _insertGap, _closeGaps, _insertEpoch, _closeEpochs, _insertMoment, _insertCluster, _updateCluster, _insertClusterMoment, _updateCheckpoint;
     readonly Dictionary<(string Cluster, GroupResource Type), TypeState> _types = [];
     readonly Dictionary<string, ClusterState> _clusters = [];
     readonly Dictionary<LiveKey, ObjectState> _objects = [];
@@ -46,6 +46,8 @@ sealed class SnapshotWriter : IDisposable
             _insertFacetObject = _database.Prepare("INSERT OR IGNORE INTO facet_objects (facet, object) VALUES (?1, ?2)");
             _insertGap = _database.Prepare("INSERT INTO gaps (type, position, from_version, from_time, reason) VALUES (?1, ?2, ?3, ?4, ?5)");
             _closeGaps = _database.Prepare("UPDATE gaps SET to_version = ?2, to_time = ?3 WHERE type = ?1 AND to_version IS NULL");
+            _insertEpoch = _database.Prepare("INSERT INTO epochs (type, epoch, position) VALUES (?1, ?2, ?3)");
+            _closeEpochs = _database.Prepare("UPDATE epochs SET version = ?2 WHERE type = ?1 AND version IS NULL");
             _insertMoment = _database.Prepare("INSERT INTO moments (type, position, version, observed_at) VALUES (?1, ?2, ?3, ?4)");
             _insertCluster = _database.Prepare("INSERT INTO clusters (id, name, since_moment, max_version, max_observed_at) VALUES (?1, ?2, 0, 0, 0)");
             _updateCluster = _database.Prepare("UPDATE clusters SET since_moment = ?2, max_version = ?3, max_observed_at = ?4 WHERE id = ?1");
@@ -125,10 +127,13 @@ sealed class SnapshotWriter : IDisposable
                 SinceMoment = types.Integer(12),
             });
         }
+        var byId = _types.ToDictionary(pair => pair.Value.Id);
+        using var epochs = _database.PrepareOnce("SELECT type, MAX(epoch) FROM epochs GROUP BY type");
+        while (epochs.Step())
+            byId[epochs.Integer(0)].Value.Epoch = (int)epochs.Integer(1);
         using var clusters = _database.PrepareOnce("SELECT id, name, since_moment, max_version, max_observed_at FROM clusters");
         while (clusters.Step())
             _clusters.Add(clusters.Text(1), new ClusterState { Id = clusters.Integer(0), SinceMoment = clusters.Integer(2), MaxVersion = SqliteVersion.Read(clusters, 3), MaxObservedAt = clusters.Integer(4) });
-        var byId = _types.ToDictionary(pair => pair.Value.Id);
         using var served = _database.PrepareOnce("SELECT id, type, version, kind, namespaced FROM served");
         while (served.Step())
         {
@@ -144,6 +149,14 @@ sealed class SnapshotWriter : IDisposable
         var metadata = recorded.Metadata;
         var type = Type(metadata);
         var observedAt = HashChain.Microseconds(metadata.ObservedAt);
+        if (metadata.Epoch > type.Epoch)
+        {
+            type.Epoch = metadata.Epoch;
+            _insertEpoch.Bind(1, type.Id);
+            _insertEpoch.Bind(2, metadata.Epoch);
+            _insertEpoch.Bind(3, recorded.Position);
+            _insertEpoch.Run();
+        }
         type.Version = SqliteVersion.From(metadata.ResourceVersion);
         type.ObservedAt = observedAt;
         type.Position = recorded.Position;
@@ -195,6 +208,12 @@ sealed class SnapshotWriter : IDisposable
                 _closeGaps.Bind(2, metadata.ResourceVersion);
                 _closeGaps.Bind(3, observedAt);
                 _closeGaps.Run();
+                if (type.Epoch > 0)
+                {
+                    _closeEpochs.Bind(1, type.Id);
+                    _closeEpochs.Bind(2, type.Version);
+                    _closeEpochs.Run();
+                }
                 break;
             case EventType.GapObserved:
                 type.Synced = false;
@@ -435,6 +454,7 @@ sealed class SnapshotWriter : IDisposable
         public long Gaps { get; set; }
         public bool Synced { get; set; }
         public long SinceMoment { get; set; }
+        public int Epoch { get; set; }
         public bool Touched { get; set; }
         public Dictionary<ResourceType, long> Versioned { get; } = [];
     }

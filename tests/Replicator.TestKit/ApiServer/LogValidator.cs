@@ -18,6 +18,7 @@ public sealed class LogValidator
     readonly ResourceType _type;
     readonly IReadOnlyList<RecordedEvent> _log;
     readonly List<List<ModelChange>> _timelines = [];
+    readonly Dictionary<int, int> _eras = [];
 
     /// <summary>Prepares a check.</summary>
     /// <param name="type">The type, in the version in which it is watched.</param>
@@ -70,7 +71,9 @@ public sealed class LogValidator
                 first ??= found;
                 if (found.Count > 0)
                     continue;
-                (era, fold, covered, fits) = (candidate + 1, attempt, reached, true);
+                // Another epoch of the same era is one too many, which costs a list and nothing else.
+                (era, fold, covered, fits) = (candidate, attempt, reached, true);
+                _eras[epochs[index].Key] = candidate;
                 break;
             }
             if (!fits)
@@ -84,8 +87,45 @@ public sealed class LogValidator
         return problems;
     }
 
-    /// <summary>The state of a type at a revision of an era.</summary>
-    public IReadOnlyDictionary<(string Namespace, string Name), ModelChange> StateAt(int era, long revision) => StateAt(_timelines[era], revision);
+    /// <summary>Resource versions at which the log must know the state exactly, and that state: none within a gap. After a <see cref="Validate"/> that found nothing.</summary>
+    public IEnumerable<(long Version, IReadOnlyCollection<ModelChange> State)> Moments(int seed, int count)
+    {
+        var random = new Random(seed);
+        var known = new List<(long From, long To, int Era)>();
+        var newer = long.MaxValue;
+        foreach (var epoch in _log.GroupBy(recorded => recorded.Metadata.Epoch).OrderByDescending(group => group.Key))
+        {
+            // What is known reaches from each list to the next gap; of the numbers that two epochs have, the newer one's count.
+            var (from, to, first) = (0L, 0L, long.MaxValue);
+            foreach (var recorded in epoch)
+            {
+                _ = long.TryParse(recorded.Metadata.ResourceVersion, NumberStyles.None, CultureInfo.InvariantCulture, out var version);
+                if (recorded.Type == EventType.GapObserved && from > 0)
+                {
+                    known.Add((from, Math.Min(to, newer - 1), _eras[epoch.Key]));
+                    from = 0;
+                }
+                else if (recorded.Type == EventType.SyncCompleted)
+                {
+                    (from, to, first) = (version, version, Math.Min(first, version));
+                }
+                else if (from > 0)
+                {
+                    to = Math.Max(to, version);
+                }
+            }
+            if (from > 0)
+                known.Add((from, Math.Min(to, newer - 1), _eras[epoch.Key]));
+            newer = Math.Min(newer, first);
+        }
+        known.RemoveAll(range => range.To < range.From);
+        for (var moment = 0; moment < count && known.Count > 0; moment++)
+        {
+            var (from, to, era) = known[random.Next(known.Count)];
+            var version = random.NextInt64(from, to + 1);
+            yield return (version, StateAt(_timelines[era], version).Values);
+        }
+    }
 
     (List<string> Problems, long Covered) Check(IReadOnlyList<RecordedEvent> events, List<ModelChange> timeline, Dictionary<(string, string), RecordedEvent> fold, long before, bool caughtUp)
     {

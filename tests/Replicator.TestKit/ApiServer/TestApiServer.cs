@@ -184,7 +184,9 @@ public sealed class TestApiServer : IAsyncDisposable
         foreach (var live in Model.List(type.GroupResource))
             Model.Delete(type.GroupResource, live.Object.Namespace, live.Object.Name);
         Model.Unserve(type.GroupResource);
-        Model.Delete(new GroupResource("apiextensions.k8s.io", "customresourcedefinitions"), "", $"{type.Resource}.{type.Group}");
+        var (definitions, name) = (new GroupResource("apiextensions.k8s.io", "customresourcedefinitions"), $"{type.Resource}.{type.Group}");
+        if (Model.List(definitions).Any(definition => definition.Object.Name == name))
+            Model.Delete(definitions, "", name);
     }
 
     /// <summary>The server behind an aggregated API goes away: its types stay in discovery as stale, and every request for them is answered with 503.</summary>

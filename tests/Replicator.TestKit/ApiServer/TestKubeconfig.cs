@@ -11,10 +11,10 @@ public static class TestKubeconfig
     /// <param name="user">The user's members in YAML's flow style: <c>token: abc</c>; empty for an anonymous user.</param>
     /// <param name="url">Another URL than the server's own.</param>
     /// <param name="cluster">More members of the cluster.</param>
-    /// <param name="authority">Another certificate authority than the server's, as PEM.</param>
+    /// <param name="authority">Another certificate authority than the server's, as PEM; empty for none.</param>
     public static string Write(TestApiServer server, string path, string user = "", string? url = null, string cluster = "", string? authority = null)
     {
-        var trust = (url ?? server.Url.AbsoluteUri).StartsWith("https", StringComparison.Ordinal)
+        var trust = authority != "" && (url ?? server.Url.AbsoluteUri).StartsWith("https", StringComparison.Ordinal)
             ? $"certificate-authority-data: {Convert.ToBase64String(Encoding.UTF8.GetBytes(authority ?? server.Certificates.AuthorityPem))}, " : "";
         File.WriteAllText(path, $$"""
             apiVersion: v1

@@ -311,6 +311,70 @@ public abstract class SnapshotStoreConformance : IAsyncLifetime
         Assert.Equal(5001, await Snapshots.ListLiveAsync("c", Pods.GroupResource, Cancel).CountAsync(Cancel));
     }
 
+    [Fact]
+    public async Task A_resource_version_means_the_newest_epoch_whose_first_list_is_not_newer_than_it()
+    {
+        using var recorder = await StreamRecorder.OpenAsync(Events, "c", Pods.GroupResource, new Redactor(new byte[RedactionKey.Length]), TimeProvider.System, Cancel);
+        var second = 0;
+        Delta Marker(DeltaKind kind, int version) => new()
+        {
+            Kind = kind,
+            ResourceVersion = version == 0 ? "" : version.ToString(CultureInfo.InvariantCulture),
+            ObservedAt = Start.AddSeconds(second++),
+            Provenance = Provenance.Watch,
+            Type = Pods,
+        };
+        Delta Pod(DeltaKind kind, string name, int version, string past) => Marker(kind, version) with
+        {
+            Object = Encoding.UTF8.GetBytes($$$"""{"apiVersion":"v1","kind":"Pod","metadata":{"name":"{{{name}}}","namespace":"ns","resourceVersion":"{{{version}}}","uid":"{{{name}}}"},"past":"{{{past}}}"}"""),
+        };
+        async Task<string> AsOf(Cut cut) =>
+            string.Join(' ', (await List(new ObjectQuery { Cluster = "c", Type = Pods.GroupResource, Cut = cut })).Select(one => $"{one.Object.Name}{one.ResourceVersion}{(Encoding.UTF8.GetString(one.State.Span).Contains("undone", StringComparison.Ordinal) ? "!" : "")}"));
+
+        await recorder.HandleAsync(
+        [
+            Marker(DeltaKind.ListStarted, 0), Pod(DeltaKind.Listed, "a", 2, "kept"), Pod(DeltaKind.Listed, "b", 3, "kept"), Marker(DeltaKind.ListCompleted, 4),
+            Pod(DeltaKind.Modified, "a", 5, "kept"), Pod(DeltaKind.Added, "d", 6, "undone"), Pod(DeltaKind.Deleted, "b", 7, "undone"), Pod(DeltaKind.Modified, "a", 9, "undone"),
+        ], Cancel);
+        // Enough for any sparse index to be asked as well.
+        for (var version = 10; version < 1000; version++)
+            await recorder.HandleAsync([Pod(DeltaKind.Modified, "d", version, "undone")], Cancel);
+        using var projector = new Projector(Events, Snapshots);
+        await projector.CatchUpAsync(Cancel);
+        var before = await Events.GetHeadAsync(Cancel);
+        Assert.Equal("a9! d999!", await AsOf(Cut.AtResourceVersion("999")));
+
+        // Restored to version 5; what was at 6 and after is undone, and the numbers are given again.
+        await recorder.HandleAsync(
+        [
+            Marker(DeltaKind.Gap, 0) with { Reason = "restored", StartsEpoch = true },
+            Marker(DeltaKind.ListStarted, 0), Pod(DeltaKind.Listed, "a", 5, "kept"), Pod(DeltaKind.Listed, "b", 3, "kept"), Marker(DeltaKind.ListCompleted, 6),
+            Pod(DeltaKind.Added, "e", 7, "kept"), Pod(DeltaKind.Deleted, "a", 8, "kept"),
+        ], Cancel);
+        for (var version = 9; version < 700; version++)
+            await recorder.HandleAsync([Pod(DeltaKind.Modified, "e", version, "kept")], Cancel);
+        await projector.CatchUpAsync(Cancel);
+
+        // Before the new epoch's first list the old one is all that is known.
+        Assert.Equal("a2 b3", await AsOf(Cut.AtResourceVersion("4")));
+        Assert.Equal("a5 b3", await AsOf(Cut.AtResourceVersion("5")));
+        Assert.Equal("a5 b3", await AsOf(Cut.AtResourceVersion("6")));
+        Assert.Equal("a5 b3 e7", await AsOf(Cut.AtResourceVersion("7")));
+        Assert.Equal("b3 e7", await AsOf(Cut.AtResourceVersion("8")));
+        Assert.Equal("b3 e500", await AsOf(Cut.AtResourceVersion("500")));
+        Assert.Equal("b3 e699", await AsOf(Cut.AtResourceVersion("999")));
+        Assert.Equal("b3 e699", await AsOf(Cut.Now));
+        // The past that was undone has positions.
+        Assert.Equal("a9! d999!", await AsOf(Cut.AtPosition(before)));
+        Assert.Null(await Snapshots.GetAsync("c", Pods.GroupResource, "ns", "d", Cut.AtResourceVersion("500"), Cancel));
+        Assert.Equal("3", (await Snapshots.GetAsync("c", Pods.GroupResource, "ns", "b", Cut.AtResourceVersion("500"), Cancel))?.ResourceVersion);
+
+        var digest = await Snapshots.ComputeDigestAsync(Cancel);
+        await projector.RebuildAsync(null, Cancel);
+        Assert.Equal(digest, await Snapshots.ComputeDigestAsync(Cancel));
+        Assert.Equal("b3 e500", await AsOf(Cut.AtResourceVersion("500")));
+    }
+
     /// <summary>Names, shapes (labels, owners) and deletions.</summary>
     static Gen<List<(int Name, int Shape, bool Deleted)>> Histories => Gen.Select(Gen.Int[0, 6], Gen.Int[0, 4], Gen.Int[0, 3].Select(number => number == 0)).List[1, 60];
 
