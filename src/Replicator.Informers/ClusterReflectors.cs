@@ -198,9 +198,13 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
         return uncertain;
     }
 
-    /// <summary>All types lie in one etcd: what one reflector found holds for the others, those too whose versions the server has come past again.</summary>
+    /// <summary>Built-in types and custom resources lie in one etcd: what one reflector found holds for the others, those too whose versions the server has come past again.</summary>
     void TellOthers(Reflector finder, string reason)
     {
+        // A group of another name may be that of an aggregated API, with a storage of its own.
+        var group = finder.Type.Group;
+        if (group.Contains('.', StringComparison.Ordinal) && !group.EndsWith(".k8s.io", StringComparison.Ordinal))
+            return;
         List<Running> others;
         lock (_gate)
             others = [.. _running.Values.Where(running => !running.Ended && !running.Runs(finder))];

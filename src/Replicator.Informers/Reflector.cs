@@ -54,7 +54,7 @@ public sealed class Reflector
     readonly Lock _gate = new();
 
     IDeltaSink? _sink;
-    string? _version, _recorded;
+    string? _version, _recorded, _lookedAt;
     bool _holdsSlot, _listStarted, _streamingRefused, _unpaged;
 
     // Whether the server may have gone back behind what is recorded since it was last known not to have.
@@ -521,6 +521,7 @@ public sealed class Reflector
         if (!_doubtful || (_version ?? _recorded) is not { } last || !ResourceVersion.IsComparable(last))
             return null;
         SetState(_version is null ? ReflectorState.Listing : ReflectorState.Watching);
+        _lookedAt = null;
         var (response, refusal) = await SendAsync($"{Type.CollectionPath}?limit=1", "list", cancellationToken).ConfigureAwait(false);
         if (response is null)
             return refusal.Kind == OutcomeKind.Throttled ? refusal : refusal with { Kind = OutcomeKind.Failed };
@@ -530,7 +531,8 @@ public sealed class Reflector
             if (await ReadPageAsync(response, scanner, record: false, cancellationToken).ConfigureAwait(false) is { } failure)
                 return failure;
             _doubtful = false;
-            return IsBehind(scanner.ResourceVersion, last) ? Restored(scanner.ResourceVersion!, last) : null;
+            // An extension API server may count its lists by another count than its objects, and then its lists say nothing of where it stands.
+            return IsBehind(scanner.ResourceVersion, last) && !IsBehind(scanner.ResourceVersion, _lookedAt) ? Restored(scanner.ResourceVersion!, last) : null;
         }
     }
 
@@ -658,7 +660,11 @@ public sealed class Reflector
             while ((token = scanner.Read(text.WrittenSpan, ref at, out var start, out var length)) == ListScanner.Token.Item)
             {
                 if (!record)
+                {
+                    if (JsonSkim.TryReadResourceVersion(text.WrittenSpan.Slice(start, length), out var utf8))
+                        _lookedAt = Encoding.ASCII.GetString(utf8);
                     continue;
+                }
                 if (length > _options.MaxObjectBytes)
                     return Malformed(TooLong("list item"));
                 if (!TryAddItem(text.WrittenSpan.Slice(start, length), receivedAt))

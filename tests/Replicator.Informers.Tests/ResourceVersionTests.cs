@@ -99,6 +99,19 @@ public sealed class ResourceVersionTests
     }
 
     [Fact]
+    public async Task Row_03_Lists_that_count_otherwise_than_their_objects_are_not_taken_for_a_restore()
+    {
+        // An extension API server whose lists all bear version 1.
+        await using var rig = await ReflectorRig.StartAsync();
+        rig.Server.Faults.Next("list pods limit=1", Fault.ChangeBody(body => body.Replace("\"metadata\":{\"resourceVersion\":\"4\"", "\"metadata\":{\"resourceVersion\":\"1\"", StringComparison.Ordinal)));
+        rig.Server.Relay.Cut();
+        rig.Put("a", 2);
+        await rig.CaughtUpAsync();
+        Assert.Equal(["stream pods", "list pods limit=1", "watch pods 4"], rig.Asked);
+        Assert.Single(rig.Gaps);
+    }
+
+    [Fact]
     public async Task Row_04_No_list_is_asked_for_from_a_cache_that_may_be_behind()
     {
         await using var rig = await ReflectorRig.StartAsync(prepare: server => (server.CacheLag, server.StreamingLists) = (2, false));

@@ -10,9 +10,13 @@ public static class Eventually
     static readonly TimeSpan Period = TimeSpan.FromMilliseconds(2);
 
     /// <summary>Returns once the condition holds, and fails with its text and <paramref name="state"/> where it never does.</summary>
-    public static async Task HoldsAsync(Func<bool> condition, CancellationToken cancellationToken, Func<string>? state = null, [CallerArgumentExpression(nameof(condition))] string text = "")
+    public static Task HoldsAsync(Func<bool> condition, CancellationToken cancellationToken, Func<string>? state = null, [CallerArgumentExpression(nameof(condition))] string text = "") =>
+        HoldsAsync(() => Task.FromResult(condition()), cancellationToken, state, text);
+
+    /// <inheritdoc cref="HoldsAsync(Func{bool}, CancellationToken, Func{string}?, string)"/>
+    public static async Task HoldsAsync(Func<Task<bool>> condition, CancellationToken cancellationToken, Func<string>? state = null, [CallerArgumentExpression(nameof(condition))] string text = "")
     {
-        if (condition())
+        if (await condition())
             return;
         using var longest = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         longest.CancelAfter(Longest);
@@ -21,7 +25,7 @@ public static class Eventually
         {
             while (await timer.WaitForNextTickAsync(longest.Token))
             {
-                if (condition())
+                if (await condition())
                     return;
             }
         }

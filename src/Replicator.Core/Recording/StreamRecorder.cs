@@ -422,7 +422,7 @@ public sealed class StreamRecorder : IDisposable
     {
         var (key, uid) = ((header.Object.Namespace, header.Object.Name), header.Object.Uid);
         // What the log holds from before the rule ends when it is gone, though without its content: the past must not show it for ever.
-        if (_live.TryGetValue(key, out var live) && (deleted || live.Uid != uid) && !IsOlder(header.ResourceVersion, live.ResourceVersion))
+        if (_live.TryGetValue(key, out var live) && (deleted || live.Uid != uid) && (live.Epoch != _epoch || !IsOlder(header.ResourceVersion, live.ResourceVersion)))
             DraftGone(delta, new ObjectIdentity(key.Namespace, key.Name, live.Uid), _listing ? Provenance.Relist : delta.Provenance);
         _rules!.CountExcluded(key.Namespace);
         DraftProgress(delta);

@@ -19,7 +19,8 @@ public sealed class ApiRequest
         Authorization = request.Headers.Authorization.ToString();
         Accept = request.Headers.Accept.ToString();
         CertificateName = context.Connection.ClientCertificate?.Subject;
-        Verb = Path is "api" or "apis" or "version" || IsDiscovery(Path) ? "get"
+        Verb = !HttpMethods.IsGet(request.Method) ? request.Method.ToLowerInvariant()
+            : Path is "api" or "apis" or "version" || IsDiscovery(Path) ? "get"
             : Query.GetValueOrDefault("watch") is not ("true" or "1") ? "list"
             : Query.GetValueOrDefault("sendInitialEvents") == "true" ? "stream" : "watch";
     }

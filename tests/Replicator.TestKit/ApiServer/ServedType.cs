@@ -24,6 +24,7 @@ public sealed class ServedType(string group, string resource, string kind, bool 
 
     public static ServedType Pods() => new("", "pods", "Pod", true, "v1");
     public static ServedType ConfigMaps() => new("", "configmaps", "ConfigMap", true, "v1");
+    public static ServedType Namespaces() => new("", "namespaces", "Namespace", false, "v1");
     public static ServedType Nodes() => new("", "nodes", "Node", false, "v1");
     public static ServedType Events() => new("", "events", "Event", true, "v1");
     public static ServedType EventsAgain() => new("events.k8s.io", "events", "Event", true, "v1");

@@ -281,6 +281,11 @@ public sealed class TestApiServer : IAsyncDisposable
             await SendAsync(context, RecordedAnswer.Load("bad-token-401"));
             return;
         }
+        if (!HttpMethods.IsGet(context.Request.Method))
+        {
+            await WriteAsync(context, request);
+            return;
+        }
         if (request.Verb == "get")
         {
             await SendAsync(context, Discovery(request));
@@ -444,6 +449,47 @@ public sealed class TestApiServer : IAsyncDisposable
         {
             Model.Close(watcher);
         }
+    }
+
+    /// <summary>Enough of writing for a test that writes to a real server to be run against this one: objects of the core group with their <c>data</c>, and namespaces.</summary>
+    async Task WriteAsync(HttpContext context, ApiRequest request)
+    {
+        var parts = request.Path.Split('/');
+        var (resource, @namespace, name) = parts switch
+        {
+            ["api", "v1", "namespaces"] => ("namespaces", "", ""),
+            ["api", "v1", "namespaces", var only] => ("namespaces", "", only),
+            ["api", "v1", "namespaces", var scope, var named] => (named, scope, ""),
+            ["api", "v1", "namespaces", var scope, var named, var one] => (named, scope, one),
+            _ => ("", "", ""),
+        };
+        if (Model.Types.FirstOrDefault(type => type.Group.Length == 0 && type.Resource == resource) is not { } served)
+        {
+            await SendAsync(context, RecordedAnswer.OfStatus(404, "NotFound", "the server could not find the requested resource"));
+            return;
+        }
+        ModelChange change;
+        if (HttpMethods.IsDelete(context.Request.Method))
+        {
+            if (resource == "namespaces")
+            {
+                foreach (var type in Model.Types.Where(type => type.Namespaced))
+                {
+                    foreach (var live in Model.List(type.GroupResource).Where(live => live.Object.Namespace == name))
+                        Model.Delete(type.GroupResource, name, live.Object.Name);
+                }
+            }
+            change = Model.Delete(served.GroupResource, @namespace, name);
+        }
+        else
+        {
+            using var body = await System.Text.Json.JsonDocument.ParseAsync(context.Request.Body, cancellationToken: context.RequestAborted);
+            var content = body.RootElement.TryGetProperty("data", out var data) ? $"\"data\":{data.GetRawText()}" : "";
+            change = Model.Put(served.GroupResource, @namespace, body.RootElement.GetProperty("metadata").GetProperty("name").GetString()!, content);
+        }
+        context.Response.StatusCode = HttpMethods.IsPost(context.Request.Method) ? 201 : 200;
+        context.Response.ContentType = "application/json";
+        await context.Response.Body.WriteAsync(change.Json(served.Preferred), context.RequestAborted);
     }
 
     static byte[] Line(in ClusterModel.WatchItem item, ResourceType type)
