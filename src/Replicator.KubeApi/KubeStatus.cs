@@ -1,12 +1,17 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Replicator.Core.Kubernetes;
 
 namespace Replicator.KubeApi;
 
 /// <summary>The Status object (meta/v1) with which the Kubernetes API answers what it cannot do.</summary>
 static class KubeStatus
 {
-    public static byte[] Create(int code, string reason, string message)
+    /// <param name="code">The HTTP status.</param>
+    /// <param name="reason">The reason, in a word for machines.</param>
+    /// <param name="message">The reason, for people.</param>
+    /// <param name="details">Writes the members of <c>details</c>.</param>
+    public static byte[] Create(int code, string reason, string message, Action<Utf8JsonWriter>? details = null)
     {
         using var buffer = new MemoryStream();
         using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
@@ -19,18 +24,49 @@ static class KubeStatus
             json.WriteString("status"u8, "Failure");
             json.WriteString("message"u8, message);
             json.WriteString("reason"u8, reason);
+            if (details is not null)
+            {
+                json.WriteStartObject("details"u8);
+                details(json);
+                json.WriteEndObject();
+            }
             json.WriteNumber("code"u8, code);
             json.WriteEndObject();
         }
         return buffer.ToArray();
     }
 
-    public static async Task WriteAsync(HttpContext context, int code, string reason, string message)
+    public static async Task WriteAsync(HttpContext context, int code, string reason, string message, Action<Utf8JsonWriter>? details = null)
     {
         context.Response.StatusCode = code;
         context.Response.ContentType = "application/json";
-        await context.Response.Body.WriteAsync(Create(code, reason, message), context.RequestAborted).ConfigureAwait(false);
+        await context.Response.Body.WriteAsync(Create(code, reason, message, details), context.RequestAborted).ConfigureAwait(false);
     }
+
+    /// <summary>What a list or watch from the future gets: the server may only be behind, so the client is to try again.</summary>
+    public static Task TooLargeAsync(HttpContext context, string version, string current)
+    {
+        context.Response.Headers.RetryAfter = "1";
+        return WriteAsync(context, StatusCodes.Status504GatewayTimeout, "Timeout", $"Timeout: Too large resource version: {version}, current: {current}", json =>
+        {
+            json.WriteStartArray("causes"u8);
+            json.WriteStartObject();
+            json.WriteString("reason"u8, "ResourceVersionTooLarge");
+            json.WriteString("message"u8, "Too large resource version");
+            json.WriteEndObject();
+            json.WriteEndArray();
+            json.WriteNumber("retryAfterSeconds"u8, 1);
+        });
+    }
+
+    public static Task NotFoundAsync(HttpContext context, ResourceType type, string name) =>
+        WriteAsync(context, StatusCodes.Status404NotFound, "NotFound", $"{type.GroupResource} \"{name}\" not found", json =>
+        {
+            json.WriteString("name"u8, name);
+            if (type.Group.Length > 0)
+                json.WriteString("group"u8, type.Group);
+            json.WriteString("kind"u8, type.Resource);
+        });
 
     public static byte[] Expired(string version, string oldest) => Create(StatusCodes.Status410Gone, "Expired", $"too old resource version: {version} ({oldest})");
 }

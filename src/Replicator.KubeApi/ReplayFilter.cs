@@ -20,7 +20,7 @@ sealed class ReplayFilter
             var isEqual = equals > 0 && term[equals - 1] != '!';
             var field = equals > 0 ? term[..(isEqual ? equals : equals - 1)] : term;
             if (equals <= 0 || field is not ("metadata.name" or "metadata.namespace"))
-                throw new FormatException($"field label not supported: {field}");
+                throw new FormatException($"\"{field}\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"");
             _fields.Add((field, isEqual, term[(equals + 1)..].TrimStart('=')));
         }
     }

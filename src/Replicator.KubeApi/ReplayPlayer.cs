@@ -11,7 +11,7 @@ sealed class ReplayPlayer : IDisposable
     readonly PriorityQueue<(RecordingFile File, ReplayType Type, RecordedLine Line), (DateTimeOffset Time, int Order)> _queue = new();
     readonly List<RecordingFile> _files = [];
     readonly JsonTape _tape = new();
-    readonly TaskCompletionSource _watched = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    readonly TaskCompletionSource _watched = new(TaskCreationOptions.RunContinuationsAsynchronously), _began = new(TaskCreationOptions.RunContinuationsAsynchronously);
     long _watches;
 
     public ReplayPlayer(Recording recording, ReplayOptions options, TimeProvider time)
@@ -32,6 +32,9 @@ sealed class ReplayPlayer : IDisposable
 
     /// <summary>How many events have been played, the first lists included.</summary>
     public long Played { get; private set; }
+
+    /// <summary>Done when the live part begins.</summary>
+    public Task Began => _began.Task;
 
     /// <summary>Says that a watch was opened.</summary>
     public void Watched()
@@ -55,6 +58,7 @@ sealed class ReplayPlayer : IDisposable
     {
         if (_options.WaitForWatchers)
             await WaitUntilWatchedAsync(cancellationToken).ConfigureAwait(false);
+        _began.SetResult();
         if (!_queue.TryPeek(out _, out var first))
             return;
         var (began, at) = (first.Time, _time.GetTimestamp());

@@ -42,6 +42,9 @@ public sealed class ReplayServer : IAsyncDisposable
     /// <summary>Where it listens.</summary>
     public Uri Url => new(_app!.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
 
+    /// <summary>Done when the live part of the recording begins: see <see cref="ReplayOptions.WaitForWatchers"/>.</summary>
+    public Task Began => _player.Began;
+
     /// <summary>Done when the last event was played; the server goes on serving what there is then.</summary>
     public Task Completed { get; private set; } = Task.CompletedTask;
 
@@ -75,7 +78,7 @@ public sealed class ReplayServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Writes a kubeconfig whose one context is this server.</summary>
+    /// <summary>Writes a kubeconfig whose one context is this server. The token is for clients that refuse a user without credentials; nobody looks at it.</summary>
     public void WriteKubeconfig(string path) => File.WriteAllText(path, $$"""
         apiVersion: v1
         kind: Config
@@ -88,7 +91,7 @@ public sealed class ReplayServer : IAsyncDisposable
           cluster: {server: "{{Url}}"}
         users:
         - name: replay
-          user: {}
+          user: {token: replay}
 
         """);
 
@@ -156,7 +159,10 @@ public sealed class ReplayServer : IAsyncDisposable
     {
         if (!context.Request.Headers.Accept.ToString().Contains("as=APIGroupDiscoveryList", StringComparison.Ordinal))
         {
-            await DocumentAsync(context, $"{root}.json").ConfigureAwait(false);
+            if (root == "api")
+                await DocumentAsync(context, "api.json").ConfigureAwait(false);
+            else
+                await WriteGroupsAsync(context).ConfigureAwait(false);
             return;
         }
         context.Response.ContentType = AggregatedType;
@@ -187,6 +193,26 @@ public sealed class ReplayServer : IAsyncDisposable
                 groups.Remove(group);
         }
         return document;
+    }
+
+    /// <summary>The recorded groups without what has not begun yet.</summary>
+    async Task WriteGroupsAsync(HttpContext context)
+    {
+        var served = Aggregated("apis")["items"]!.AsArray().SelectMany(group => group!["versions"]!.AsArray().Select(version => $"{group["metadata"]!["name"]}/{version!["version"]}")).ToHashSet();
+        var document = JsonNode.Parse(ReadDocument("apis.json"))!;
+        var groups = document["groups"]!.AsArray();
+        foreach (var group in groups.ToList())
+        {
+            var versions = group!["versions"]!.AsArray();
+            foreach (var version in versions.Where(version => !served.Contains(version!["groupVersion"]!.GetValue<string>())).ToList())
+                versions.Remove(version);
+            if (versions.Count == 0)
+                groups.Remove(group);
+            else if (!served.Contains(group["preferredVersion"]!["groupVersion"]!.GetValue<string>()))
+                group["preferredVersion"] = versions[0]!.DeepClone();
+        }
+        context.Response.ContentType = "application/json";
+        await context.Response.WriteAsync(document.ToJsonString(), context.RequestAborted).ConfigureAwait(false);
     }
 
     async Task ResourceListAsync(HttpContext context, string group, string version)
@@ -227,7 +253,7 @@ public sealed class ReplayServer : IAsyncDisposable
         }
         if (!type.Snapshot().Objects.TryGetValue(key, out var found))
         {
-            await KubeStatus.WriteAsync(context, StatusCodes.Status404NotFound, "NotFound", $"{type.Type.GroupResource} \"{key[(key.IndexOf('/', StringComparison.Ordinal) + 1)..]}\" not found").ConfigureAwait(false);
+            await KubeStatus.NotFoundAsync(context, type.Type, key[(key.IndexOf('/', StringComparison.Ordinal) + 1)..]).ConfigureAwait(false);
             return;
         }
         context.Response.ContentType = "application/json";
@@ -246,7 +272,7 @@ public sealed class ReplayServer : IAsyncDisposable
     static async Task ListAsync(HttpContext context, ReplayType type, ReplayFilter filter)
     {
         var query = context.Request.Query;
-        var limit = query["limit"].ToString() is { Length: > 0 } text ? int.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture) : 0;
+        var limit = query["limit"].ToString() is { Length: > 0 } text ? int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var wantedLimit) ? wantedLimit : throw new FormatException($"limit: Invalid value: \"{text}\"") : 0;
         var (snapshot, after) = (type.Snapshot(), "");
         if (query["continue"].ToString() is { Length: > 0 } token)
         {
@@ -260,7 +286,7 @@ public sealed class ReplayServer : IAsyncDisposable
         }
         else if (query["resourceVersion"].ToString() is { Length: > 0 } wanted && ResourceVersion.Compare(wanted, snapshot.Version) > 0)
         {
-            await KubeStatus.WriteAsync(context, StatusCodes.Status504GatewayTimeout, "Timeout", $"Too large resource version: {wanted}, current: {snapshot.Version}").ConfigureAwait(false);
+            await KubeStatus.TooLargeAsync(context, wanted, snapshot.Version).ConfigureAwait(false);
             return;
         }
         var rest = snapshot.Objects.Where(pair => string.CompareOrdinal(pair.Key, after) > 0 && filter.Matches(pair.Key, pair.Value.Json)).ToList();
@@ -304,7 +330,9 @@ public sealed class ReplayServer : IAsyncDisposable
         var bookmarks = query["allowWatchBookmarks"].ToString() is "1" or "true";
         if (sendsInitial != (query["resourceVersionMatch"].ToString() == "NotOlderThan"))
         {
-            await KubeStatus.WriteAsync(context, StatusCodes.Status422UnprocessableEntity, "Invalid", "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided, and sendInitialEvents requires resourceVersionMatch NotOlderThan").ConfigureAwait(false);
+            await KubeStatus.WriteAsync(context, StatusCodes.Status422UnprocessableEntity, "Invalid", sendsInitial
+                ? "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+                : "ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided").ConfigureAwait(false);
             return;
         }
         if (from.Length > 0 && !ResourceVersion.IsComparable(from))
@@ -325,15 +353,11 @@ public sealed class ReplayServer : IAsyncDisposable
             return;
         }
         _player.Watched();
-        var matched = new HashSet<string>();
         try
         {
             foreach (var (key, item) in snapshot.Objects)
             {
-                if (!filter.Matches(key, item.Json))
-                    continue;
-                matched.Add(key);
-                if (!isFresh)
+                if (!isFresh || !filter.Matches(key, item.Json))
                     continue;
                 Write(body, "ADDED"u8, item.Json.Span);
                 if (body.UnflushedBytes > FlushBytes)
@@ -351,8 +375,8 @@ public sealed class ReplayServer : IAsyncDisposable
                     await body.FlushAsync(ending.Token).ConfigureAwait(false);
                     return;
                 }
-                foreach (var (line, key) in events)
-                    WriteEvent(body, type.Type, line, key, filter, matched, bookmarks);
+                foreach (var recorded in events)
+                    WriteEvent(body, type.Type, recorded, filter, bookmarks);
                 if (events.Count > 0)
                 {
                     await body.FlushAsync(ending.Token).ConfigureAwait(false);
@@ -377,9 +401,10 @@ public sealed class ReplayServer : IAsyncDisposable
         }
     }
 
-    static void WriteEvent(IBufferWriter<byte> body, ResourceType type, RecordedLine line, string? key, ReplayFilter filter, HashSet<string> matched, bool bookmarks)
+    static void WriteEvent(IBufferWriter<byte> body, ResourceType type, ReplayEvent recorded, ReplayFilter filter, bool bookmarks)
     {
-        if (key is null)
+        var line = recorded.Line;
+        if (recorded.Key is not { } key)
         {
             if (bookmarks)
                 WriteBookmark(body, type, line.ResourceVersion, endsList: false);
@@ -387,11 +412,7 @@ public sealed class ReplayServer : IAsyncDisposable
         }
         // An object that stops matching the selector shows as deleted, one that begins to as added.
         var matches = line.Type != "DELETED" && filter.Matches(key, line.Object);
-        var was = filter.IsEverything ? line.Type != "ADDED" : matched.Contains(key);
-        if (matches)
-            matched.Add(key);
-        else
-            matched.Remove(key);
+        var was = filter.IsEverything ? line.Type != "ADDED" : !recorded.Previous.IsEmpty && filter.Matches(key, recorded.Previous);
         if (matches)
             Write(body, was ? "MODIFIED"u8 : "ADDED"u8, line.Object.Span);
         else if (was)
@@ -415,7 +436,7 @@ public sealed class ReplayServer : IAsyncDisposable
         var bytes = new byte[token.Length];
         if (Convert.TryFromBase64String(token, bytes, out var length) && Encoding.UTF8.GetString(bytes, 0, length).Split('\n') is [var version, var key])
             return (version, key);
-        throw new FormatException("continue key is not valid: it was not made by this server");
+        throw new FormatException("invalid continue token: continue key is not valid: it was not made by this server");
     }
 
     byte[] ReadDocument(string name)

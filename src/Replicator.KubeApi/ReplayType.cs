@@ -55,7 +55,7 @@ sealed class ReplayType(ResourceType type, int historyEvents)
                 if (_listing && line.EndsList)
                     (_listing, IsServed, _oldest, _dropped) = (false, true, line.ResourceVersion, 0);
                 else
-                    Append(line, key: null);
+                    Append(line, key: null, previous: default);
                 if (line.EndsList)
                     _history.Clear();
             }
@@ -63,11 +63,12 @@ sealed class ReplayType(ResourceType type, int historyEvents)
             {
                 tape.Parse(line.Object);
                 var key = ObjectHeader.Read(tape, tape.Root).Object.ToString();
+                var previous = _objects.GetValueOrDefault(key)?.Json ?? default;
                 _objects = line.Type == "DELETED" ? _objects.Remove(key) : _objects.SetItem(key, new ReplayObject(line.ResourceVersion, line.Object));
                 if (!_listing)
                 {
                     _version = line.ResourceVersion;
-                    Append(line, key);
+                    Append(line, key, previous);
                 }
             }
             _changed.SetResult();
@@ -176,9 +177,9 @@ sealed class ReplayType(ResourceType type, int historyEvents)
         }
     }
 
-    void Append(RecordedLine line, string? key)
+    void Append(RecordedLine line, string? key, ReadOnlyMemory<byte> previous)
     {
-        _history.Add(new ReplayEvent(line, key));
+        _history.Add(new ReplayEvent(line, key, previous));
         if (_history.Count <= historyEvents)
             return;
         // A tenth at a time, so that a long replay does not move the list with every event.
@@ -192,8 +193,11 @@ sealed class ReplayType(ResourceType type, int historyEvents)
 /// <summary>An object as it was recorded.</summary>
 sealed record ReplayObject(string Version, ReadOnlyMemory<byte> Json);
 
-/// <summary>A recorded event and the object that it concerns; null for a bookmark.</summary>
-sealed record ReplayEvent(RecordedLine Line, string? Key);
+/// <summary>A recorded event.</summary>
+/// <param name="Line">The line.</param>
+/// <param name="Key">The object that it concerns; null for a bookmark.</param>
+/// <param name="Previous">What the object was before, by which a watch with a selector knows whether it showed it; empty where there was none.</param>
+sealed record ReplayEvent(RecordedLine Line, string? Key, ReadOnlyMemory<byte> Previous);
 
 /// <summary>The objects of a type at one version, by <c>namespace/name</c>.</summary>
 sealed record ReplaySnapshot(string Version, ImmutableSortedDictionary<string, ReplayObject> Objects);

@@ -13,6 +13,8 @@ public sealed class SqliteDataFolder : IAsyncDisposable
 {
     const string LockFile = "replicator.lock";
     const string OwnerFile = "replicator.json";
+    // EROFS, the same number on Linux and macOS.
+    const int ReadOnlyFileSystem = 30;
 
     readonly FileStream _lock;
 
@@ -73,11 +75,11 @@ public sealed class SqliteDataFolder : IAsyncDisposable
             using var free = new FileStream(file, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
             return null;
         }
-        catch (IOException)
+        catch (IOException exception) when (exception.HResult != ReadOnlyFileSystem)
         {
             return ReadOwner(folder) ?? new DataFolderOwner(0, null);
         }
-        catch (UnauthorizedAccessException exception)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw Unwritable(folder, exception);
         }

@@ -12,7 +12,7 @@ static class ExitCodes
     public const int Interrupted = 130;
 
     public static bool IsExpected(Exception exception) =>
-        exception is RecordingException or StoreUnavailableException or StoreCorruptException or WrongExpectedRevisionException or CommandException or ClusterConfigurationException or ClusterUnreachableException or InvalidDataException or FormatException or HttpRequestException or IOException;
+        exception is RecordingException or StoreUnavailableException or StoreCorruptException or WrongExpectedRevisionException or CommandException or ClusterConfigurationException or ClusterUnreachableException or InvalidDataException or FormatException or HttpRequestException or IOException or UnauthorizedAccessException;
 }
 
 /// <summary>A command cannot do what was asked; the message is the line that the user reads.</summary>

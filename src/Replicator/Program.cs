@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
 using Replicator;
 using Replicator.Commands;
 
@@ -16,7 +17,10 @@ var root = new RootCommand("Records every change of every object of Kubernetes c
 };
 try
 {
-    return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(30) });
+    var parsed = root.Parse(args.Length == 0 ? ["--help"] : args);
+    if (UsageError(parsed) is { } error)
+        throw new CommandException(error);
+    return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(30) });
 }
 catch (OperationCanceledException)
 {
@@ -26,4 +30,16 @@ catch (Exception exception) when (ExitCodes.IsExpected(exception))
 {
     await Console.Error.WriteLineAsync($"replicator: {exception.Message.ReplaceLineEndings(" ")}");
     return ExitCodes.Failure;
+}
+
+// One line, and where to read on: the whole help would push it out of sight.
+static string? UsageError(ParseResult parsed)
+{
+    if (parsed.Errors.Count == 0 || parsed.Action is not ParseErrorAction)
+        return null;
+    var command = parsed.CommandResult.Command is RootCommand ? "replicator" : $"replicator {parsed.CommandResult.Command.Name}";
+    var problem = parsed.UnmatchedTokens is [var token, ..]
+        ? $"'{token}' is no {(token.StartsWith('-') ? "option" : parsed.CommandResult.Command is RootCommand ? "command" : "argument")} of '{command}'."
+        : parsed.Errors[0].Message;
+    return $"{problem} See '{command} --help'.";
 }

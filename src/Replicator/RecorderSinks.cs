@@ -21,12 +21,13 @@ namespace Replicator;
 /// <param name="time">The clock.</param>
 sealed class RecorderSinks(IEventStore store, string cluster, RecordingRules rules, RuleCounts counts, Func<Redactor> redactor, ReplicatorHealth health, TimeProvider time) : IDeltaSinkFactory, IDisposable
 {
+    static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
+
     readonly ConcurrentDictionary<GroupResource, Sink> _open = [];
+    readonly Waiting _waiting = new(health);
     DiscoveryRecorder? _discovery;
 
     string Cluster => cluster;
-
-    ReplicatorHealth Health => health;
 
     /// <summary>The recorder of a type, where it is open.</summary>
     public Sink? Find(GroupResource type) => _open.GetValueOrDefault(type);
@@ -59,7 +60,21 @@ sealed class RecorderSinks(IEventStore store, string cluster, RecordingRules rul
             await MarkExcludedAsync(cancellationToken);
         }
         var documents = snapshot.Documents.Select(document => (document.Path, document.Content)).Append((RecordingRules.DocumentPath, rules.ToJson()));
-        await _discovery.HandleAsync(documents, snapshot.ObservedAt, Provenance.List, cancellationToken);
+        var name = $"{cluster}: recorder of discovery";
+        while (true)
+        {
+            try
+            {
+                await _discovery.HandleAsync(documents, snapshot.ObservedAt, Provenance.List, cancellationToken);
+                _waiting.End(name);
+                return;
+            }
+            catch (StoreUnavailableException exception)
+            {
+                _waiting.Begin(name, exception.Message);
+                await Task.Delay(RetryDelay, time, cancellationToken);
+            }
+        }
     }
 
     public void Dispose() => _discovery?.Dispose();
@@ -105,16 +120,12 @@ sealed class RecorderSinks(IEventStore store, string cluster, RecordingRules rul
         readonly TypeRules? _rules;
         readonly string _name;
         readonly SemaphoreSlim _gate = new(1, 1);
-        bool _faulty, _closed;
+        bool _closed;
 
         internal Sink(RecorderSinks owner, GroupResource type, StreamRecorder recorder, Redactor redactor, TypeRules? rules)
         {
             (_owner, _type, _recorder, _redactor, _rules, _name) = (owner, type, recorder, redactor, rules, $"{owner.Cluster}: recorder of {type}");
-            recorder.StoreUnavailable += exception =>
-            {
-                _faulty = true;
-                owner.Health.Report(_name, exception.Message);
-            };
+            recorder.StoreUnavailable += exception => owner._waiting.Begin(_name, exception.Message);
         }
 
         public string? ResumeVersion => _recorder.ResumeVersion;
@@ -140,11 +151,7 @@ sealed class RecorderSinks(IEventStore store, string cluster, RecordingRules rul
             {
                 _gate.Release();
             }
-            if (_faulty)
-            {
-                _faulty = false;
-                _owner.Health.Report(_name, null);
-            }
+            _owner._waiting.End(_name);
         }
 
         /// <summary>Whether the rules leave out a namespace.</summary>
@@ -184,7 +191,7 @@ sealed class RecorderSinks(IEventStore store, string cluster, RecordingRules rul
             // A self-check may hold on to it; the gate has no handle to give back.
             await _gate.WaitAsync();
             _closed = true;
-            _owner.Health.Report(_name, null);
+            _owner._waiting.Forget(_name);
             _recorder.Dispose();
             _redactor.Dispose();
             _gate.Release();
@@ -200,6 +207,44 @@ sealed class RecorderSinks(IEventStore store, string cluster, RecordingRules rul
             finally
             {
                 _gate.Release();
+            }
+        }
+    }
+
+    /// <summary>Which recorders wait for the store: each is a fault in the health, and the first and the last are a line on standard error. Thread-safe.</summary>
+    sealed class Waiting(ReplicatorHealth health)
+    {
+        readonly Lock _lock = new();
+        readonly HashSet<string> _names = [];
+        volatile bool _any;
+
+        public void Begin(string name, string message)
+        {
+            lock (_lock)
+            {
+                health.Report(name, message);
+                if (_names.Count == 0)
+                    Console.Error.WriteLine($"{message} Recording waits for it, loses nothing meanwhile, and goes on by itself.");
+                _names.Add(name);
+                _any = true;
+            }
+        }
+
+        public void End(string name)
+        {
+            if (_any && Forget(name))
+                Console.Error.WriteLine("the log can be written again; recording goes on");
+        }
+
+        /// <summary>True where it was the last.</summary>
+        public bool Forget(string name)
+        {
+            lock (_lock)
+            {
+                health.Report(name, null);
+                var was = _names.Remove(name);
+                _any = _names.Count > 0;
+                return was && !_any;
             }
         }
     }

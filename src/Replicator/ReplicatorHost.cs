@@ -36,6 +36,7 @@ sealed class ReplicatorHost : IAsyncDisposable
     /// <summary>Opens the folder, brings the projection to the end of the log and serves both at <paramref name="listen"/>; carries the log to the bus where <paramref name="publishes"/> says so.</summary>
     public static async Task<ReplicatorHost> StartAsync(string data, string listen, bool publishes, CancellationToken cancellationToken)
     {
+        ListenUrl.Check(listen);
         var folder = await SqliteDataFolder.OpenAsync(data);
         var projector = new Projector(folder.Events, folder.Snapshots);
         try

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.IO.Compression;
 using System.Net;
 using System.Text;
 using System.Text.Json;
@@ -31,12 +30,12 @@ public sealed class RecordedShopTests(ImportedShop shop) : IClassFixture<Importe
     [Fact]
     public async Task Complete_or_confessed_every_recorded_change_is_there_exactly_once()
     {
-        var expected = Recorded().Select(change => change.Key).ToHashSet();
+        var expected = RecordedShop.ReadChanges().Select(change => change.Key).ToHashSet();
         var actual = new List<string>();
         await foreach (var change in Changes(""))
         {
             if (change["name"]!.GetValue<string>().Length > 0)
-                actual.Add(Key(change["group"]!.GetValue<string>(), change["resource"]!.GetValue<string>(), change["namespace"]!.GetValue<string>(), change["name"]!.GetValue<string>(), change["resourceVersion"]!.GetValue<string>(), change["type"]!.GetValue<string>()));
+                actual.Add(RecordedShop.KeyOf(change));
         }
         Assert.Equal(actual.Distinct().Count(), actual.Count);
         Assert.True(expected.Count > 1200, $"{expected.Count}");
@@ -47,18 +46,17 @@ public sealed class RecordedShopTests(ImportedShop shop) : IClassFixture<Importe
     public async Task State_is_a_fold_of_the_log_equal_value_for_value_to_a_fold_of_the_recording()
     {
         var compared = 0;
-        foreach (var type in Recorded().GroupBy(change => (change.Group, change.Resource)))
+        foreach (var type in RecordedShop.ReadChanges().GroupBy(change => (change.Group, change.Resource)))
         {
             var fold = new SortedDictionary<string, JsonNode>(StringComparer.Ordinal);
             foreach (var change in type)
             {
-                var name = $"{change.Namespace}/{change.Name}";
                 if (change.Type == "DELETED")
-                    fold.Remove(name);
+                    fold.Remove(change.Object);
                 else
-                    fold[name] = change.Object;
+                    fold[change.Object] = change.Json;
             }
-            var version = type.Last().Version;
+            var version = type.Last().ApiVersion;
             var path = type.Key.Group.Length == 0 ? $"api/{version}" : $"apis/{type.Key.Group}/{version}";
             var listed = (await Get($"clusters/shop/as-of/now/{path}/{type.Key.Resource}"))["items"]!.AsArray()
                 .ToDictionary(item => $"{item!["metadata"]!["namespace"]?.GetValue<string>()}/{item["metadata"]!["name"]!.GetValue<string>()}", item => item!);
@@ -99,7 +97,7 @@ public sealed class RecordedShopTests(ImportedShop shop) : IClassFixture<Importe
             var (moment, _, version) = row.Data;
             var items = (await Get($"clusters/shop/as-of/rv:{version}/api/v1/pods?labelSelector={Uri.EscapeDataString("app.kubernetes.io/part-of=storefront,app!=web")}"))["items"]!.AsArray();
             var printed = (await File.ReadAllLinesAsync(Golden(moment, "selector"), Cancel)).Select(line => line["pod/".Length..]);
-            Assert.True(printed.SequenceEqual(items.Select(Name)), $"{moment}: kubectl printed {string.Join(' ', printed)}; listed are {string.Join(' ', items.Select(Name))}");
+            Assert.True(printed.SequenceEqual(items.Select(RecordedShop.Name)), $"{moment}: kubectl printed {string.Join(' ', printed)}; listed are {string.Join(' ', items.Select(RecordedShop.Name))}");
         }
     }
 
@@ -107,9 +105,9 @@ public sealed class RecordedShopTests(ImportedShop shop) : IClassFixture<Importe
     public async Task Secrets_stay_secret_no_value_is_in_any_file_or_answer()
     {
         var values = new HashSet<string>();
-        foreach (var change in Recorded().Where(change => change.Resource == "secrets"))
+        foreach (var change in RecordedShop.ReadChanges().Where(change => change.Resource == "secrets"))
         {
-            foreach (var (_, value) in change.Object["data"]?.AsObject() ?? [])
+            foreach (var (_, value) in change.Json["data"]?.AsObject() ?? [])
             {
                 var base64 = value!.GetValue<string>();
                 values.Add(base64);
@@ -263,10 +261,6 @@ public sealed class RecordedShopTests(ImportedShop shop) : IClassFixture<Importe
 
     static string Golden(string moment, string name) => Path.Combine(TestRecordings.Shop, "golden", moment, $"{name}.out");
 
-    static string Name(JsonNode? item) => item!["metadata"]!["name"]!.GetValue<string>();
-
-    static string Key(string group, string resource, string @namespace, string name, string version, string type) => $"{group}/{resource} {@namespace}/{name} {version} {type}";
-
     static string Difference(JsonNode expected, JsonNode actual)
     {
         var (before, after) = (new Core.Json.JsonTape(), new Core.Json.JsonTape());
@@ -327,40 +321,6 @@ public sealed class RecordedShopTests(ImportedShop shop) : IClassFixture<Importe
         }
     }
 
-    /// <summary>The recording, read without any of the code under test: in the order of each file, a type's preferred version from where it begins.</summary>
-    static IEnumerable<Change> Recorded()
-    {
-        var files = Directory.EnumerateFiles(Path.Combine(TestRecordings.Shop, "watch")).Order(StringComparer.Ordinal).Where(file => !Path.GetFileName(file).StartsWith("events.k8s.io_", StringComparison.Ordinal));
-        foreach (var type in files.GroupBy(file => (Group: Path.GetFileName(file).Split('_')[0], Resource: Path.GetFileName(file).Split('_')[2].Split('.')[0])))
-        {
-            var group = type.Key.Group == "core" ? "" : type.Key.Group;
-            var lines = type.SelectMany(file => Read(file).Select(line => (Version: Path.GetFileName(file).Split('_')[1], line.Time, line.Event))).OrderBy(line => line.Time).ToList();
-            // v1beta1 is preferred over v1alpha1 by the server; no other type was recorded in two versions.
-            var switched = lines.Where(line => line.Version == "v1beta1").Select(line => line.Time).DefaultIfEmpty(long.MaxValue).First();
-            var seen = new HashSet<string>();
-            foreach (var (version, time, line) in lines)
-            {
-                if (version == "v1alpha1" && time >= switched || line["type"]!.GetValue<string>() is "BOOKMARK" or "ERROR")
-                    continue;
-                var item = line["object"]!;
-                var change = new Change(group, version, type.Key.Resource, item["metadata"]!["namespace"]?.GetValue<string>() ?? "", Name(item), item["metadata"]!["resourceVersion"]!.GetValue<string>(), line["type"]!.GetValue<string>(), item);
-                // What the list behind the switch shows again is no change.
-                if (seen.Add($"{change.Namespace}/{change.Name} {change.ResourceVersion}"))
-                    yield return change;
-            }
-        }
-    }
-
-    static IEnumerable<(long Time, JsonNode Event)> Read(string file)
-    {
-        using var reader = new StreamReader(new GZipStream(File.OpenRead(file), CompressionMode.Decompress));
-        while (reader.ReadLine() is { } line)
-        {
-            var tab = line.IndexOf('\t', StringComparison.Ordinal);
-            yield return (long.Parse(line[..tab], CultureInfo.InvariantCulture), JsonNode.Parse(line[(tab + 1)..])!);
-        }
-    }
-
     async IAsyncEnumerable<JsonNode> Changes(string query)
     {
         using var response = await Send($"api/v1/clusters/shop/changes?{query}", "application/x-ndjson");
@@ -382,10 +342,5 @@ public sealed class RecordedShopTests(ImportedShop shop) : IClassFixture<Importe
         var response = await shop.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Cancel);
         Assert.True(response.IsSuccessStatusCode, $"{path}: {response.StatusCode}");
         return response;
-    }
-
-    sealed record Change(string Group, string Version, string Resource, string Namespace, string Name, string ResourceVersion, string Type, JsonNode Object)
-    {
-        public string Key => RecordedShopTests.Key(Group, Resource, Namespace, Name, ResourceVersion, Type);
     }
 }

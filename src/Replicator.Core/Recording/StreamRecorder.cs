@@ -47,7 +47,7 @@ public sealed class StreamRecorder : IDisposable
     int _sent;
     long _revision = -1;
     int _epoch;
-    bool _listing, _everSynced, _synced;
+    bool _listing, _listOpen, _everSynced, _synced;
     string _recordedRules = TypeRules.NoText;
     string? _resumeVersion, _seenVersion;
     FoldJournal? _journal;
@@ -72,6 +72,9 @@ public sealed class StreamRecorder : IDisposable
 
     /// <summary>From what time on a source that is read again has something new: that of the last event, or of the list that was broken off; null for an empty stream.</summary>
     public DateTimeOffset? ResumeTime => _synced ? _lastRecorded : _listStarted;
+
+    /// <summary>Whether a batch that the store cannot take now is tried again until it can (the default), or thrown back: this recorder must stop then.</summary>
+    public bool WaitsForStore { get; set; } = true;
 
     /// <summary>How many deltas said nothing new: re-deliveries after a reconnect.</summary>
     public long Duplicates { get; private set; }
@@ -102,6 +105,7 @@ public sealed class StreamRecorder : IDisposable
     /// <summary>Records the deltas in their order and returns when they are durable.</summary>
     /// <exception cref="WrongExpectedRevisionException">Another writer has taken the stream over; this one must stop.</exception>
     /// <exception cref="FormatException">A delta's object is not what an API server sends. Nothing from it on was recorded; what came before it may have been. The recorder is of no more use: open another.</exception>
+    /// <exception cref="StoreUnavailableException">The store cannot take it now; only where it is not to be waited for.</exception>
     public async ValueTask HandleAsync(IReadOnlyList<Delta> deltas, CancellationToken cancellationToken)
     {
         try
@@ -230,7 +234,7 @@ public sealed class StreamRecorder : IDisposable
                         await part.Appending.ConfigureAwait(false);
                         break;
                     }
-                    catch (StoreUnavailableException exception)
+                    catch (StoreUnavailableException exception) when (WaitsForStore)
                     {
                         failed = true;
                         CoreTelemetry.AppendRetries.Add(1, new KeyValuePair<string, object?>("stream", _stream.Name));
@@ -267,7 +271,7 @@ public sealed class StreamRecorder : IDisposable
                 if (_revision < 0)
                     DraftObservation(delta with { Reason = FirstStart }, EventType.GapObserved);
                 DraftObservation(delta, EventType.SyncStarted);
-                _listStarted = _lastRecorded;
+                BeginList();
                 break;
             case DeltaKind.Listed:
                 DraftChange(delta, deleted: false);
@@ -285,6 +289,7 @@ public sealed class StreamRecorder : IDisposable
                 _listing = false;
                 _listed.Clear();
                 _synced = _everSynced = true;
+                _listOpen = false;
                 _resumeVersion = _seenVersion = delta.ResourceVersion;
                 DraftObservation(delta, EventType.SyncCompleted);
                 _proven = (delta.ResourceVersion, _lastRecorded!.Value);
@@ -384,7 +389,7 @@ public sealed class StreamRecorder : IDisposable
 
     void DraftGap(in Delta delta)
     {
-        _synced = false;
+        _synced = _listOpen = false;
         _journal?.Break();
         if (delta.StartsEpoch)
             _epoch++;
@@ -393,6 +398,14 @@ public sealed class StreamRecorder : IDisposable
         if (delta.StartsEpoch)
             _resumeVersion = _seenVersion = null;
         _listStarted = _lastRecorded;
+    }
+
+    // A list that is begun again after it was broken off is the same list to a source that is read again, which has to give it from its first beginning: a part of it would pass for the whole.
+    void BeginList()
+    {
+        if (!_listOpen)
+            _listStarted = _lastRecorded;
+        _listOpen = true;
     }
 
     void DraftObject(in Delta delta, EventType type, ObjectHeader header)
@@ -532,12 +545,17 @@ public sealed class StreamRecorder : IDisposable
                 if (_synced)
                     _resumeVersion = metadata.ResourceVersion;
                 break;
-            case EventType.SyncStarted or EventType.GapObserved:
+            case EventType.SyncStarted:
                 _synced = false;
+                BeginList();
+                break;
+            case EventType.GapObserved:
+                _synced = _listOpen = false;
                 _listStarted = metadata.ObservedAt;
                 break;
             case EventType.SyncCompleted:
                 _synced = _everSynced = true;
+                _listOpen = false;
                 _resumeVersion = metadata.ResourceVersion;
                 _proven = (metadata.ResourceVersion, metadata.ObservedAt);
                 break;

@@ -35,7 +35,7 @@ public sealed class Recording
             throw new RecordingException($"'{path}' is not a recording: it has no folder 'watch' with files such as core_v1_pods.log.gz.");
         var discovery = ReadDiscovery(path);
         var files = new List<(string File, ResourceType Type, int Rank)>();
-        foreach (var file in Directory.EnumerateFiles(watch).Order(StringComparer.Ordinal))
+        foreach (var file in List(watch))
         {
             var name = System.IO.Path.GetFileName(file);
             if (!name.EndsWith(".log", StringComparison.Ordinal) && !name.EndsWith(".log.gz", StringComparison.Ordinal))
@@ -92,6 +92,18 @@ public sealed class Recording
         {
             foreach (var cursor in cursors)
                 cursor.Dispose();
+        }
+    }
+
+    static List<string> List(string watch)
+    {
+        try
+        {
+            return [.. Directory.EnumerateFiles(watch).Order(StringComparer.Ordinal)];
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new RecordingException($"'{watch}' cannot be read ({exception.Message}): check the folder and its permissions.", exception);
         }
     }
 

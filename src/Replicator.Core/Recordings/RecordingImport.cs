@@ -20,6 +20,7 @@ public static class RecordingImport
     /// <param name="cancellationToken">Ends the import between two batches.</param>
     /// <returns>How many lines were read, and how many of them said nothing new.</returns>
     /// <exception cref="RecordingException">A file is truncated or malformed; what came before it is recorded.</exception>
+    /// <exception cref="StoreUnavailableException">The log cannot be written now (a full disk, say); what came before is recorded.</exception>
     public static async Task<(long Lines, long Duplicates)> RunAsync(
         Recording recording, IEventStore store, string cluster, Redactor redactor, TimeProvider time, IProgress<long>? progress, CancellationToken cancellationToken)
     {
@@ -28,8 +29,10 @@ public static class RecordingImport
         try
         {
             var batch = new List<Delta>();
-            foreach (var delta in recording.ReadDeltas())
+            using var deltas = recording.ReadDeltas().GetEnumerator();
+            while (await NextAsync().ConfigureAwait(false))
             {
+                var delta = deltas.Current;
                 if (batch.Count > 0 && (batch.Count == BatchDeltas || batch[0].Type.GroupResource != delta.Type.GroupResource))
                 {
                     await SendAsync(batch).ConfigureAwait(false);
@@ -47,6 +50,19 @@ public static class RecordingImport
             await Task.WhenAll(streams.Values.Select(stream => stream.Pending)).ConfigureAwait(false);
             progress?.Report(lines);
             return (lines, known + streams.Values.Sum(stream => stream.Recorder.Duplicates));
+
+            async ValueTask<bool> NextAsync()
+            {
+                try
+                {
+                    return deltas.MoveNext();
+                }
+                catch (RecordingException) when (batch.Count > 0)
+                {
+                    await SendAsync(batch).ConfigureAwait(false);
+                    throw;
+                }
+            }
         }
         finally
         {
@@ -65,6 +81,8 @@ public static class RecordingImport
             if (!streams.TryGetValue(type, out var stream))
             {
                 var recorder = await StreamRecorder.OpenAsync(store, cluster, type, redactor, time, cancellationToken).ConfigureAwait(false);
+                // Whoever imports can make room and import again; a command that stands still says less.
+                recorder.WaitsForStore = false;
                 streams[type] = stream = (recorder, Task.CompletedTask, recorder.ResumeTime ?? DateTimeOffset.MinValue, recorder.ResumeVersion is not null);
             }
             return delta.ObservedAt < stream.From || (stream.Synced && delta.ObservedAt == stream.From && delta.Kind is (DeltaKind.ListStarted or DeltaKind.Listed or DeltaKind.ListCompleted));

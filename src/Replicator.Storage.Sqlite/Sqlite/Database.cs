@@ -116,11 +116,11 @@ sealed class Database : IDisposable
 
     Exception Translate(int code, int extended, string text) => (code & 0xFF) switch
     {
-        raw.SQLITE_FULL => new StoreUnavailableException($"The disk that holds '{Path}' is full: make room; recording goes on by itself."),
+        raw.SQLITE_FULL => new StoreUnavailableException($"The disk that holds '{Path}' is full: make room."),
         raw.SQLITE_READONLY => new StoreUnavailableException($"'{Path}' cannot be written: make the file and its folder writable for this user, or choose another folder with --data."),
         raw.SQLITE_CANTOPEN => new StoreUnavailableException($"'{Path}' cannot be opened: check that the folder exists and that this user may write to it, or choose another with --data."),
         raw.SQLITE_IOERR => new StoreUnavailableException($"Reading or writing '{Path}' failed (SQLite error {extended}: {text}): check the disk."),
-        raw.SQLITE_BUSY or raw.SQLITE_LOCKED => new StoreUnavailableException($"'{Path}' is locked by another program: stop it; recording goes on by itself."),
+        raw.SQLITE_BUSY or raw.SQLITE_LOCKED => new StoreUnavailableException($"'{Path}' is locked by another program: stop it."),
         raw.SQLITE_CORRUPT => new StoreCorruptException($"'{Path}' is damaged (SQLite: {text}): restore it from a backup; a damaged snapshots file may simply be deleted."),
         raw.SQLITE_NOTADB => new StoreCorruptException($"'{Path}' is not a SQLite database: restore it from a backup, or choose another folder with --data."),
         _ => new InvalidOperationException($"SQLite error {extended} on '{Path}': {text}"),

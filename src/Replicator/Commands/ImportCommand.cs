@@ -3,6 +3,7 @@ using System.Diagnostics;
 using Replicator.Core.Projecting;
 using Replicator.Core.Recordings;
 using Replicator.Core.Redaction;
+using Replicator.Core.Storage;
 using Replicator.Storage.Sqlite;
 
 namespace Replicator.Commands;
@@ -30,11 +31,23 @@ static class ImportCommand
             await Console.Error.WriteLineAsync($"left out {Path.GetFileName(skipped)}: the core group serves the same objects");
         var watch = Stopwatch.StartNew();
         using var progress = new ProgressLine("lines read");
-        var (lines, duplicates) = await RecordingImport.RunAsync(recording, folder.Events, cluster, redactor, TimeProvider.System, progress, cancellationToken);
+        var (lines, duplicates) = await ImportAsync();
         using var projector = new Projector(folder.Events, folder.Snapshots);
         await projector.CatchUpAsync(cancellationToken);
         progress.Clear();
         Console.WriteLine($"{lines} lines read, {duplicates} known already; the log ends at position {await folder.Events.GetHeadAsync(cancellationToken)} ({watch.Elapsed.TotalSeconds:F1} s)");
         return 0;
+
+        async Task<(long, long)> ImportAsync()
+        {
+            try
+            {
+                return await RecordingImport.RunAsync(recording, folder.Events, cluster, redactor, TimeProvider.System, progress, cancellationToken);
+            }
+            catch (StoreUnavailableException exception)
+            {
+                throw new CommandException($"{exception.Message} Then import again: what is there already is not recorded twice.");
+            }
+        }
     }
 }

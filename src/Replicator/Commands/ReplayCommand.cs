@@ -28,10 +28,12 @@ static class ReplayCommand
                 WaitForWatchers = result.GetValue(wait),
             }, cancellationToken);
             if (result.GetValue(kubeconfig) is { } path)
-                server.WriteKubeconfig(path);
+                WriteKubeconfig(server, path);
             Console.WriteLine($"serving {result.GetValue(recording)} at {server.Url}");
             try
             {
+                await server.Began.WaitAsync(cancellationToken);
+                Console.WriteLine("playing the recording");
                 await server.Completed.WaitAsync(cancellationToken);
                 Console.WriteLine($"the recording has ended ({server.Played} events); still serving its last state");
                 await Task.Delay(Timeout.Infinite, cancellationToken);
@@ -45,6 +47,18 @@ static class ReplayCommand
         return command;
     }
 
+    static void WriteKubeconfig(ReplayServer server, string path)
+    {
+        try
+        {
+            server.WriteKubeconfig(path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new CommandException($"The kubeconfig cannot be written to '{path}' ({exception.Message}): choose another file with --kubeconfig-out.");
+        }
+    }
+
     public static Option<string> SpeedOption() => new("--speed") { Description = "By what the recorded times are divided; max plays as fast as the slowest watcher reads.", HelpName = "N|max", DefaultValueFactory = _ => "1" };
 
     public static double ParseSpeed(string text) =>
@@ -54,6 +68,7 @@ static class ReplayCommand
 
     public static async Task<ReplayServer> StartAsync(ReplayOptions options, CancellationToken cancellationToken)
     {
+        ListenUrl.Check(options.ListenUrl);
         try
         {
             return await ReplayServer.StartAsync(options, TimeProvider.System, cancellationToken);

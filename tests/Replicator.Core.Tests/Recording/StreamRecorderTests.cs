@@ -40,6 +40,19 @@ public sealed class StreamRecorderTests
     }
 
     [Fact]
+    public async Task A_list_that_is_broken_off_twice_is_read_again_from_its_first_beginning()
+    {
+        using var first = await Open();
+        var list = List();
+        await first.HandleAsync([list, Listed("a", "u1", "5")], Cancel);
+        using var second = await Open();
+        Assert.Equal(list.ObservedAt, second.ResumeTime);
+        await second.HandleAsync([list, Listed("a", "u1", "5"), Listed("b", "u2", "3")], Cancel);
+        using var third = await Open();
+        Assert.Equal(list.ObservedAt, third.ResumeTime);
+    }
+
+    [Fact]
     public async Task A_relist_records_only_differences_and_marks_them()
     {
         using var recorder = await Synced();

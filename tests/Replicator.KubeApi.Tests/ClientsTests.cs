@@ -1,0 +1,104 @@
+using k8s;
+using k8s.Models;
+using Replicator.TestKit;
+using Xunit;
+
+namespace Replicator.KubeApi.Tests;
+
+/// <summary>A replay as other people's clients see it: KubernetesClient and kubectl.</summary>
+public sealed class ClientsTests : IDisposable
+{
+    readonly TemporaryFolder _folder = new();
+
+    static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _folder.Dispose();
+
+    [Fact]
+    public async Task KubernetesClient_lists_gets_and_watches_typed_objects()
+    {
+        await using var rig = await ReplayRig.StartAsync();
+        rig.Server.WriteKubeconfig(_folder.File("kubeconfig"));
+        using var client = new Kubernetes(KubernetesClientConfiguration.BuildConfigFromConfigFile(_folder.File("kubeconfig")));
+        var watched = new List<string>();
+        var recorded = RecordedLines.Read("core_v1_pods").Where(line => line.IsLive).ToList();
+        var watching = Task.Run(async () =>
+        {
+            await foreach (var (type, pod) in client.CoreV1.WatchListPodForAllNamespacesAsync(resourceVersion: "277", cancellationToken: Cancel))
+            {
+                watched.Add($"{type} {pod.Namespace()}/{pod.Name()} {pod.ResourceVersion()}");
+                if (watched.Count == recorded.Count)
+                    break;
+            }
+        }, Cancel);
+        await Eventually.HoldsAsync(() =>
+        {
+            rig.Clock.Advance(TimeSpan.FromMilliseconds(100));
+            return watching.IsCompleted;
+        }, Cancel);
+        await watching;
+        Assert.Equal(recorded.Select(line => $"{line.Type[..1]}{line.Type[1..].ToLowerInvariant()} {line.Key} {line.Version}"), watched);
+
+        await rig.PlayToEndAsync();
+        var (names, token) = (new List<string>(), (string?)null);
+        do
+        {
+            var page = await client.CoreV1.ListPodForAllNamespacesAsync(limit: 5, continueParameter: token, cancellationToken: Cancel);
+            names.AddRange(page.Items.Select(pod => pod.Name()));
+            token = page.Continue();
+        }
+        while (!string.IsNullOrEmpty(token));
+        Assert.Equal((await client.CoreV1.ListPodForAllNamespacesAsync(cancellationToken: Cancel)).Items.Select(pod => pod.Name()), names);
+        var node = await client.CoreV1.ReadNodeAsync("node-001", cancellationToken: Cancel);
+        Assert.Equal("node-001", node.Metadata.Labels["kubernetes.io/hostname"]);
+    }
+
+    [Fact]
+    public async Task Kubectl_lists_gets_and_watches()
+    {
+        await using var rig = await ReplayRig.StartAsync();
+        await rig.PlayToEndAsync();
+        rig.Server.WriteKubeconfig(_folder.File("kubeconfig"));
+        var pods = (await KubectlAsync("get", "pods", "-n", "shop", "-o", "name")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal((await rig.GetAsync("api/v1/namespaces/shop/pods"))["items"]!.AsArray().Select(pod => $"pod/{pod!["metadata"]!["name"]}"), pods);
+        Assert.StartsWith("NAME", await KubectlAsync("get", "pods", "-n", "shop"), StringComparison.Ordinal);
+        Assert.Equal("node-001", await KubectlAsync("get", "node", "node-001", "-o", "jsonpath={.metadata.name}"));
+        Assert.Equal("application.lab.example.com/storefront\n", await KubectlAsync("get", "applications.lab.example.com", "-A", "-o", "name"));
+        Assert.Contains("deployments", await KubectlAsync("api-resources"), StringComparison.Ordinal);
+        Assert.Contains("Server Version", await KubectlAsync("version"), StringComparison.Ordinal);
+        // A watch gives what there is, and ends at its timeout.
+        var expired = Task.Run(async () =>
+        {
+            var printed = KubectlAsync("get", "pods", "-n", "shop", "-o", "name", "--watch", "--request-timeout=1s");
+            await Eventually.HoldsAsync(() =>
+            {
+                rig.Clock.Advance(TimeSpan.FromMilliseconds(100));
+                return printed.IsCompleted;
+            }, Cancel);
+            return await printed;
+        }, Cancel);
+        Assert.Equal(pods, (await expired).Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    async Task<string> KubectlAsync(params string[] arguments)
+    {
+        using var kubectl = new System.Diagnostics.Process
+        {
+            StartInfo = new System.Diagnostics.ProcessStartInfo("kubectl", [$"--kubeconfig={_folder.File("kubeconfig")}", .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true },
+        };
+        // What it knows of other servers is in the home folder.
+        kubectl.StartInfo.Environment["HOME"] = _folder.Path;
+        try
+        {
+            kubectl.Start();
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            Assert.Skip("There is no kubectl on this machine's path.");
+        }
+        var (output, errors) = (kubectl.StandardOutput.ReadToEndAsync(Cancel), kubectl.StandardError.ReadToEndAsync(Cancel));
+        await kubectl.WaitForExitAsync(Cancel);
+        Assert.True(kubectl.ExitCode == 0 || arguments.Contains("--watch"), $"kubectl {string.Join(' ', arguments)}: {await errors}");
+        return await output;
+    }
+}
