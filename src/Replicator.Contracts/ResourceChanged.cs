@@ -1,7 +1,12 @@
 namespace Replicator.Contracts;
 
-/// <summary>A change of an object, or what the observer confesses about itself, as the log recorded it. Published once per event, in log order, in order per object.</summary>
-/// <remarks>Delivery is at least once: <see cref="EventId"/> is the same in every repetition. The object itself is fetched from the API by <see cref="Position"/> or <see cref="ResourceVersion"/>.</remarks>
+/// <summary>A change of an object, or what the observer confesses about itself, as the log recorded it.</summary>
+/// <remarks>
+/// <para>The changes of one object (of one cluster, type, namespace and name) are published in the order of the log; those of different objects may overtake each other, but none overtakes what the observer says of itself
+/// (GAP, SYNC_STARTED, SYNC_COMPLETED, PROGRESSED, DISCOVERY), in neither direction.</para>
+/// <para>Delivery is at least once: <see cref="EventId"/> and <see cref="Revision"/> are the same in every repetition. Who keeps the newest state of each object drops what has no greater <see cref="Revision"/> than the last that he took of it.</para>
+/// <para>The object itself is fetched from the API by <see cref="Position"/> or <see cref="ResourceVersion"/>.</para>
+/// </remarks>
 public sealed record ResourceChanged
 {
     /// <summary>Deterministic: the same change always has the same id.</summary>
@@ -38,4 +43,10 @@ public sealed record ResourceChanged
     public required string Provenance { get; init; }
     /// <summary>The event's hash, in hexadecimal.</summary>
     public required string Hash { get; init; }
+    /// <summary>The lower bound of a gap: the last resource version known before it, empty when nothing was. Null but for <c>GAP</c>.</summary>
+    public string? GapFrom { get; init; }
+    /// <summary>When the lower bound of a gap was last known to hold, in UTC.</summary>
+    public DateTimeOffset? GapFromTime { get; init; }
+    /// <summary>Why there is a gap.</summary>
+    public string? Reason { get; init; }
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics.Metrics;
-using MassTransit;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using OpenTelemetry.Metrics;
@@ -21,6 +20,7 @@ sealed class ReplicatorHost : IAsyncDisposable
     readonly Meter _meter = new("Replicator");
     readonly CancellationTokenSource _stopping = new();
     Task _projecting = Task.CompletedTask, _publishing = Task.CompletedTask;
+    Publisher? _publisher;
 
     ReplicatorHost(SqliteDataFolder data, Projector projector, ReplicatorHealth health, WebApplication app) => (Data, Projector, Health, _app) = (data, projector, health, app);
 
@@ -52,11 +52,7 @@ sealed class ReplicatorHost : IAsyncDisposable
             builder.Services.AddProblemDetails();
             AddTelemetry(builder);
             if (publishes)
-            {
-                builder.Services.AddMassTransit(bus => bus.UsingInMemory((context, transport) => transport.ConfigureEndpoints(context)));
-                // By default the bus takes publishes before its queues are bound, and they vanish.
-                builder.Services.AddOptions<MassTransitHostOptions>().Configure(options => options.WaitUntilStarted = true);
-            }
+                builder.Services.AddReplicatorBus(Settings.Load().Bus);
             var app = builder.Build();
             var health = new ReplicatorHealth();
             app.UseReplicatorErrors();
@@ -77,7 +73,7 @@ sealed class ReplicatorHost : IAsyncDisposable
             host.Measure();
             host._projecting = host.RunAsync("projector", projector.RunAsync);
             if (publishes)
-                host._publishing = host.RunAsync("publisher", new Publisher(folder.Events, folder.Checkpoints, new MassTransitPublisher(app.Services.GetRequiredService<IBus>())).RunAsync);
+                host.StartPublisher(app.Services.GetRequiredService<MassTransitPublisher>());
             return host;
         }
         catch
@@ -93,12 +89,26 @@ sealed class ReplicatorHost : IAsyncDisposable
         await _stopping.CancelAsync();
         await _projecting;
         await _publishing;
+        _publisher?.Dispose();
         _meter.Dispose();
         await _app.StopAsync();
         await _app.DisposeAsync();
         Projector.Dispose();
         await Data.DisposeAsync();
         _stopping.Dispose();
+    }
+
+    void StartPublisher(MassTransitPublisher bus)
+    {
+        _publisher = new Publisher(Data.Events, Data.Checkpoints, bus, TimeProvider.System);
+        _publisher.Stalled += fault =>
+        {
+            // The number of seconds changes with every report; one line says it all.
+            if (fault is null || !Health.Faults.ContainsKey("publisher"))
+                Console.Error.WriteLine($"publisher: {fault ?? $"{bus.Destination} confirms again"}");
+            Health.Report("publisher", fault);
+        };
+        _publishing = RunAsync("publisher", _publisher.RunAsync);
     }
 
     /// <summary>The difference of the two is the projection's lag.</summary>

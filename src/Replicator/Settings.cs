@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using Replicator.Bus;
 using Replicator.Configuration;
 using Replicator.Core.Json;
 using Replicator.Core.Kubernetes;
@@ -37,6 +38,9 @@ sealed partial class Settings
     public string Data => Text("data") ?? Keys["data"].Default;
 
     public string Listen => Text("listen") ?? Keys["listen"].Default;
+
+    /// <summary>The bus that the log is published to.</summary>
+    public BusOptions Bus => BusSettings.Read(_configuration.GetSection("bus"));
 
     /// <summary>The redaction rules that hold where no cluster has its own.</summary>
     public IReadOnlyList<RedactionRule> RedactionRules => Redact("");

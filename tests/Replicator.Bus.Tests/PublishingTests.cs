@@ -4,9 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Replicator.Contracts;
 using Replicator.Core.Events;
-using Replicator.Core.Kubernetes;
 using Replicator.Core.Publishing;
-using Replicator.Core.Storage;
 using Replicator.TestKit.Stores;
 using Xunit;
 
@@ -25,11 +23,12 @@ public sealed class PublishingTests
         await host.StartAsync(Cancel);
         var checkpoints = new Checkpoints();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        var running = new Publisher(store, checkpoints, new MassTransitPublisher(host.Services.GetRequiredService<IBus>())).RunAsync(stop.Token);
+        using var publisher = new Publisher(store, checkpoints, host.Services.GetRequiredService<MassTransitPublisher>(), TimeProvider.System);
+        var running = publisher.RunAsync(stop.Token);
 
         for (var i = 0; i < 200; i++)
-            await Append(store, i);
-        await Until(() => received.Count == 200 && checkpoints.Position == 200);
+            await Changes.AppendAsync(store, "test", i, 1, objects: 1, Cancel);
+        await Changes.Until(() => received.Count == 200 && checkpoints.Position == 200, Cancel);
 
         Assert.Equal(Enumerable.Range(1, 200).Select(position => (long)position), received.Select(change => change.Position));
         Assert.All(received, change => Assert.Equal(("MODIFIED", "pods", "watch"), (change.Type, change.Resource, change.Provenance)));
@@ -42,9 +41,9 @@ public sealed class PublishingTests
     public async Task A_position_is_stored_only_after_the_publish()
     {
         await using var store = new InMemoryEventStore();
-        await Append(store, 0);
+        await Changes.AppendAsync(store, "test", 0, 1, objects: 1, Cancel);
         var checkpoints = new Checkpoints();
-        var publisher = new Publisher(store, checkpoints, new FailingBus());
+        using var publisher = new Publisher(store, checkpoints, new FailingBus(), TimeProvider.System);
         await Assert.ThrowsAsync<InvalidOperationException>(() => publisher.RunAsync(Cancel));
         Assert.Equal(0, checkpoints.Position);
     }
@@ -53,41 +52,9 @@ public sealed class PublishingTests
     {
         var builder = new HostApplicationBuilder();
         builder.Services.AddSingleton(received);
-        builder.Services.AddOptions<MassTransitHostOptions>().Configure(options => options.WaitUntilStarted = true);
-        builder.Services.AddMassTransit(bus =>
-        {
-            bus.AddConsumer<Collecting>(consumer => consumer.ConcurrentMessageLimit = 1);
-            bus.UsingInMemory((context, configurator) => configurator.ConfigureEndpoints(context));
-        });
+        builder.Services.AddReplicatorBus(new BusOptions(), bus => bus.AddConsumer<Collecting>(consumer => consumer.ConcurrentMessageLimit = 1));
         return builder.Build();
     }
-
-    static async Task Until(Func<bool> condition)
-    {
-        while (!condition())
-            await Task.Delay(TimeSpan.FromMilliseconds(10), Cancel);
-    }
-
-    static ValueTask<AppendResult> Append(InMemoryEventStore store, int i) => store.AppendAsync(
-        new StreamId("test", new GroupResource("", "pods")), ExpectedRevision.Any,
-        [
-            new ProposedEvent
-            {
-                Id = EventId.ForObject("test", "u", $"{i}", 0, EventType.ObjectModified),
-                Type = EventType.ObjectModified,
-                Metadata = new EventMetadata
-                {
-                    Cluster = "test",
-                    Type = new ResourceType("", "v1", "pods", "Pod", Namespaced: true),
-                    Object = new ObjectIdentity("shop", "web", "u"),
-                    ResourceVersion = $"{i}",
-                    ObservedAt = DateTimeOffset.UnixEpoch,
-                    Provenance = Provenance.Watch,
-                },
-                State = "{}"u8.ToArray(),
-                Hash = new byte[HashChain.HashLength],
-            },
-        ], Cancel);
 
     sealed class Collecting(ConcurrentQueue<ResourceChanged> received) : IConsumer<ResourceChanged>
     {
@@ -98,21 +65,12 @@ public sealed class PublishingTests
         }
     }
 
-    sealed class Checkpoints : ICheckpointStore
-    {
-        public long Position { get; private set; }
-
-        public ValueTask<long> ReadAsync(string name, CancellationToken cancellationToken) => ValueTask.FromResult(Position);
-
-        public ValueTask WriteAsync(string name, long position, CancellationToken cancellationToken)
-        {
-            Position = position;
-            return ValueTask.CompletedTask;
-        }
-    }
-
     sealed class FailingBus : IChangePublisher
     {
+        public string Destination => "a bus";
+
+        public string? LastError => null;
+
         public ValueTask PublishAsync(IReadOnlyList<RecordedEvent> events, CancellationToken cancellationToken) => throw new InvalidOperationException("The broker refused.");
     }
 }

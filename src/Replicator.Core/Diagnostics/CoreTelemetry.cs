@@ -35,4 +35,13 @@ public static class CoreTelemetry
 
     /// <summary>Changes published to the bus and confirmed.</summary>
     public static Counter<long> ChangesPublished { get; } = Meter.CreateCounter<long>("replicator.publisher.changes", "{change}", "Changes published and confirmed.");
+
+    /// <summary>Rounds of a page that were tried again because a publish failed.</summary>
+    public static Counter<long> PublishRetries { get; } = Meter.CreateCounter<long>("replicator.publisher.retries", "{retry}", "Rounds of a page that were tried again because a publish failed.");
+
+    /// <summary>Messages that await the bus's confirmation.</summary>
+    public static UpDownCounter<long> PublishesInFlight { get; } = Meter.CreateUpDownCounter<long>("replicator.publisher.in_flight", "{message}", "Messages that await the bus's confirmation.");
+
+    /// <summary>How long the bus took to confirm a message.</summary>
+    public static Histogram<double> ConfirmDuration { get; } = Meter.CreateHistogram<double>("replicator.publisher.confirmation", "s", "How long the bus took to confirm a message.");
 }

@@ -1,0 +1,296 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+using Microsoft.Extensions.Time.Testing;
+using Replicator.Contracts;
+using Replicator.Core.Diagnostics;
+using Replicator.Core.Events;
+using Replicator.Core.Kubernetes;
+using Replicator.Core.Publishing;
+using Replicator.Core.Storage;
+using Replicator.TestKit.Network;
+using Replicator.TestKit.Rabbit;
+using Replicator.TestKit.Stores;
+using Xunit;
+
+namespace Replicator.Bus.Tests;
+
+/// <summary>The publisher on a real RabbitMQ, and what it may suffer.</summary>
+public sealed class RabbitMqTests(RabbitMqTests.BrokerFixture fixture) : IClassFixture<RabbitMqTests.BrokerFixture>
+{
+    readonly string _cluster = $"c{Guid.NewGuid():n}";
+
+    static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    RabbitMqBroker Broker
+    {
+        get
+        {
+            Assert.SkipWhen(fixture.Broker is null, RabbitMqBroker.Unavailable ?? "");
+            return fixture.Broker!;
+        }
+    }
+
+    [Fact]
+    public async Task Every_event_reaches_a_subscriber_that_knows_only_JSON_in_order_per_object_and_the_position_follows()
+    {
+        await using var subscriber = await Subscriber.BindAsync(Broker.Port, $"{_cluster}.#", Cancel);
+        await using var store = new InMemoryEventStore();
+        var checkpoints = new Checkpoints();
+        await using var publisher = await StartAsync(store, checkpoints, Broker.Port);
+        for (var i = 0; i < 2000; i += 100)
+            await Changes.AppendAsync(store, _cluster, i, 100, objects: 30, Cancel);
+        await Changes.Until(() => checkpoints.Position == 2000, Cancel);
+
+        await AssertCompleteAsync(subscriber, store);
+        Assert.Equal(2000, subscriber.Received.Count);
+        Assert.All(subscriber.Received, message => Assert.Equal(($"{_cluster}.core.pods.shop", "application/json", true), (message.RoutingKey, message.ContentType, message.Persistent)));
+        var first = subscriber.Received.First().Body;
+        Assert.Equal(
+            ["cluster", "eventId", "gapFrom", "gapFromTime", "group", "hash", "kind", "name", "namespace", "observedAt", "position", "provenance", "reason", "resource", "resourceVersion", "revision", "stream", "type", "uid", "version"],
+            first.EnumerateObject().Select(member => member.Name).Order(StringComparer.Ordinal));
+        Assert.Equal(("1970-01-01T00:00:00+00:00", "Pod", "watch"), (first.GetProperty("observedAt").GetString(), first.GetProperty("kind").GetString(), first.GetProperty("provenance").GetString()));
+    }
+
+    [Fact]
+    public async Task A_subscriber_selects_by_cluster_type_and_namespace()
+    {
+        var deployments = new ResourceType("apps", "v1", "deployments", "Deployment", Namespaced: true);
+        var ingresses = new ResourceType("networking.k8s.io", "v1", "ingresses", "Ingress", Namespaced: true);
+        var nodes = new ResourceType("", "v1", "nodes", "Node", Namespaced: false);
+        await using var everything = await Subscriber.BindAsync(Broker.Port, $"{_cluster}.#", Cancel);
+        await using var ofType = await Subscriber.BindAsync(Broker.Port, ChangeRouting.Pattern(_cluster, "networking.k8s.io", "ingresses"), Cancel);
+        await using var ofNamespace = await Subscriber.BindAsync(Broker.Port, ChangeRouting.Pattern(_cluster, @namespace: "payments"), Cancel);
+        await using var ofNodes = await Subscriber.BindAsync(Broker.Port, ChangeRouting.Pattern(_cluster, "", "nodes", ""), Cancel);
+        await using var store = new InMemoryEventStore();
+        var version = 0;
+        foreach (var (type, @namespace) in ((ResourceType, string)[])[(Changes.Pods, "shop"), (Changes.Pods, "payments"), (deployments, "payments"), (ingresses, "shop"), (ingresses, "payments"), (nodes, "")])
+            await store.AppendAsync(new StreamId(_cluster, type.GroupResource), ExpectedRevision.Any, [Changes.Modified(_cluster, type, @namespace, "x", ++version)], Cancel);
+        var checkpoints = new Checkpoints();
+        await using var publisher = await StartAsync(store, checkpoints, Broker.Port);
+        await Changes.Until(() => checkpoints.Position == 6, Cancel);
+
+        foreach (var (subscriber, expected) in ((Subscriber, long[])[])[(everything, [1, 2, 3, 4, 5, 6]), (ofType, [4, 5]), (ofNamespace, [2, 3, 5]), (ofNodes, [6])])
+        {
+            await subscriber.ConsumeAsync(Cancel);
+            await Changes.Until(() => subscriber.Received.Count >= expected.Length, Cancel);
+            Assert.Equal(expected, subscriber.Received.Select(message => message.Position).Order());
+        }
+    }
+
+    [Fact]
+    public async Task What_the_observer_says_of_itself_overtakes_no_change_and_is_overtaken_by_none()
+    {
+        await using var subscriber = await Subscriber.BindAsync(Broker.Port, $"{_cluster}.#", Cancel);
+        await using var store = new InMemoryEventStore();
+        var events = new List<ProposedEvent>();
+        for (var i = 0; i < 1000; i++)
+            events.Add(i % 100 == 50 ? Changes.Event(_cluster, Changes.Pods, "", "", i, EventType.GapObserved) : Changes.Modified(_cluster, Changes.Pods, "shop", $"web-{i}", i));
+        await store.AppendAsync(new StreamId(_cluster, Changes.Pods.GroupResource), ExpectedRevision.Any, events, Cancel);
+        var checkpoints = new Checkpoints();
+        await using var publisher = await StartAsync(store, checkpoints, Broker.Port);
+        await Changes.Until(() => checkpoints.Position == 1000, Cancel);
+
+        await AssertCompleteAsync(subscriber, store);
+        var received = subscriber.Received.ToList();
+        var gaps = received.Index().Where(message => message.Item.Type == "GAP").ToList();
+        Assert.Equal(10, gaps.Count);
+        Assert.All(gaps, gap => Assert.All(received.Index(), other => Assert.Equal(Math.Sign(gap.Item.Position - other.Item.Position), Math.Sign(gap.Index - other.Index))));
+        Assert.All(gaps, gap => Assert.Equal($"{_cluster}.core.pods.-", gap.Item.RoutingKey));
+        Assert.All(gaps, gap => Assert.Equal("first start", gap.Item.Body.GetProperty("reason").GetString()));
+    }
+
+    [Fact]
+    public async Task A_broker_that_is_killed_and_started_again_loses_nothing_and_the_position_waits_for_its_confirmation()
+    {
+        await using var subscriber = await Subscriber.BindAsync(Broker.Port, $"{_cluster}.#", Cancel);
+        await using var store = new InMemoryEventStore();
+        var checkpoints = new Checkpoints();
+        await using var publisher = await StartAsync(store, checkpoints, Broker.Port);
+        for (var i = 0; i < 1000; i += 50)
+            await Changes.AppendAsync(store, _cluster, i, 50, objects: 7, Cancel);
+        await Changes.Until(() => checkpoints.Position > 0, Cancel);
+
+        await Broker.KillAsync();
+        for (var i = 1000; i < 2000; i += 50)
+            await Changes.AppendAsync(store, _cluster, i, 50, objects: 7, Cancel);
+        await Changes.Until(() => publisher.Publisher.Waiting > TimeSpan.Zero, Cancel);
+        Assert.True(checkpoints.Position < 2000);
+        await Broker.StartAgainAsync(Cancel);
+        await Changes.Until(() => checkpoints.Position == 2000, Cancel);
+
+        await AssertCompleteAsync(subscriber, store);
+    }
+
+    [Fact]
+    public async Task A_connection_that_is_cut_again_and_again_loses_nothing_and_reorders_nothing()
+    {
+        await using var proxy = new TcpProxy(Broker.Port);
+        await using var subscriber = await Subscriber.BindAsync(Broker.Port, $"{_cluster}.#", Cancel);
+        await using var store = new InMemoryEventStore();
+        var checkpoints = new Checkpoints();
+        await using var publisher = await StartAsync(store, checkpoints, proxy.Port);
+        for (var cut = 0; cut < 3; cut++)
+        {
+            var reached = proxy.Forwarded;
+            await Changes.AppendAsync(store, _cluster, cut * 1000, 1000, objects: 11, Cancel);
+            // In the midst of a page: after some of its messages, before most of them.
+            await Changes.Until(() => proxy.Forwarded > reached + 50_000, Cancel);
+            proxy.Reset();
+        }
+        await Changes.Until(() => checkpoints.Position == 3000, Cancel);
+
+        Assert.True(proxy.Connections > 3);
+        await AssertCompleteAsync(subscriber, store);
+    }
+
+    [Fact]
+    public async Task While_the_disk_alarm_stands_the_publisher_waits_with_a_bounded_number_of_messages_and_says_so()
+    {
+        var time = new FakeTimeProvider();
+        await using var proxy = new TcpProxy(Broker.Port);
+        await using var subscriber = await Subscriber.BindAsync(Broker.Port, $"{_cluster}.#", Cancel);
+        await using var store = new InMemoryEventStore();
+        var checkpoints = new Checkpoints();
+        var faults = new ConcurrentQueue<string?>();
+        using var meters = new Gauges();
+        await using var publisher = await RunningPublisher.StartAsync(store, checkpoints, Options(proxy.Port) with { Window = 16 }, time, running => running.Stalled += faults.Enqueue, Cancel);
+        await Changes.AppendAsync(store, _cluster, 0, 100, objects: 100, Cancel);
+        await Changes.Until(() => checkpoints.Position == 100, Cancel);
+
+        await Broker.SetDiskAlarmAsync(raised: true, Cancel);
+        try
+        {
+            await Changes.AppendAsync(store, _cluster, 100, 5000, objects: 1000, Cancel);
+            await Changes.Until(() => meters.Read("replicator.publisher.in_flight") == 16, Cancel);
+            time.Advance(Publisher.Patience + Publisher.Patience);
+            await Changes.Until(() => !faults.IsEmpty, Cancel);
+            Assert.True(faults.TryPeek(out var fault));
+            Assert.Contains($"RabbitMQ at 127.0.0.1:{proxy.Port} has confirmed nothing for", fault);
+            Assert.Contains("5000 positions of the log wait: it is away, or short of memory or disk", fault);
+            Assert.Equal(100, checkpoints.Position);
+            Assert.Equal(5000, meters.Read("replicator.publisher.lag"));
+            Assert.InRange(meters.Read("replicator.publisher.in_flight"), 1, 16);
+        }
+        finally
+        {
+            await Broker.SetDiskAlarmAsync(raised: false, Cancel);
+        }
+        await Changes.Until(() => checkpoints.Position == 5100, Cancel);
+        time.Advance(Publisher.Patience);
+        await Changes.Until(() => faults.Last() is null, Cancel);
+        Assert.Equal(0, publisher.Publisher.Lag);
+        Assert.Equal(1, proxy.Connections);
+        await AssertCompleteAsync(subscriber, store);
+    }
+
+    [Fact]
+    public async Task A_publisher_that_starts_before_its_broker_can_be_reached_waits_for_it()
+    {
+        await using var proxy = new TcpProxy(Broker.Port);
+        proxy.Cut();
+        await using var subscriber = await Subscriber.BindAsync(Broker.Port, $"{_cluster}.#", Cancel);
+        await using var store = new InMemoryEventStore();
+        await Changes.AppendAsync(store, _cluster, 0, 100, objects: 10, Cancel);
+        var checkpoints = new Checkpoints();
+        await using var publisher = await StartAsync(store, checkpoints, proxy.Port);
+        await Changes.Until(() => publisher.Publisher.Waiting > TimeSpan.Zero, Cancel);
+        proxy.Mend();
+        await Changes.Until(() => checkpoints.Position == 100, Cancel);
+        await AssertCompleteAsync(subscriber, store);
+    }
+
+    [Fact]
+    public async Task A_broker_that_refuses_the_password_is_quoted_in_the_health()
+    {
+        var time = new FakeTimeProvider();
+        var faults = new ConcurrentQueue<string?>();
+        await using var store = new InMemoryEventStore();
+        await Changes.AppendAsync(store, _cluster, 0, 1, objects: 1, Cancel);
+        await using var publisher = await RunningPublisher.StartAsync(store, new Checkpoints(), Options(Broker.Port) with { Password = "wrong" }, time, running => running.Stalled += faults.Enqueue, Cancel);
+        while (!faults.Any(fault => fault!.Contains("ACCESS_REFUSED", StringComparison.Ordinal)))
+        {
+            time.Advance(Publisher.Patience);
+            await Task.Delay(TimeSpan.FromMilliseconds(10), Cancel);
+        }
+        Assert.StartsWith($"RabbitMQ at 127.0.0.1:{Broker.Port} has confirmed nothing for", faults.Last());
+    }
+
+    static Task<RunningPublisher> StartAsync(InMemoryEventStore store, Checkpoints checkpoints, int port) => RunningPublisher.StartAsync(store, checkpoints, Options(port), TimeProvider.System, null, Cancel);
+
+    static BusOptions Options(int port) => new() { Transport = BusTransport.RabbitMq, Host = "127.0.0.1", Port = port };
+
+    /// <summary>Nothing is missing, every repetition has the id of what it repeats, and whoever drops what is not newer than what he has of the object sees its changes in order.</summary>
+    static async Task AssertCompleteAsync(Subscriber subscriber, InMemoryEventStore store)
+    {
+        var expected = store.Log.Select(recorded => recorded.Id.ToString()).ToHashSet();
+        await subscriber.ConsumeAsync(Cancel);
+        var seen = new HashSet<string?>();
+        var taken = 0;
+        var latest = new Dictionary<string, long>();
+        while (seen.Count < expected.Count)
+        {
+            await Changes.Until(() => subscriber.Received.Count > taken, Cancel);
+            foreach (var message in subscriber.Received.Skip(taken).ToList())
+            {
+                taken++;
+                Assert.Equal(message.Body.GetProperty("eventId").GetString(), message.Id);
+                Assert.Contains(message.Id!, expected);
+                if (!seen.Add(message.Id))
+                    continue;
+                Assert.True(message.Revision > latest.GetValueOrDefault(message.Object, -1), $"{message.Object}: revision {message.Revision} came after {latest.GetValueOrDefault(message.Object, -1)}.");
+                latest[message.Object] = message.Revision;
+            }
+        }
+    }
+
+    /// <summary>What the publisher's instruments say.</summary>
+    sealed class Gauges : IDisposable
+    {
+        readonly MeterListener _listener = new();
+        readonly Dictionary<string, double> _values = [];
+
+        public Gauges()
+        {
+            _listener.InstrumentPublished = (instrument, listener) =>
+            {
+                if (instrument.Meter.Name == CoreTelemetry.Name)
+                    listener.EnableMeasurementEvents(instrument);
+            };
+            _listener.SetMeasurementEventCallback<long>((instrument, value, _, _) => Keep(instrument, value));
+            _listener.SetMeasurementEventCallback<double>((instrument, value, _, _) => Keep(instrument, value));
+            _listener.Start();
+        }
+
+        public double Read(string name)
+        {
+            _listener.RecordObservableInstruments();
+            lock (_values)
+                return _values.GetValueOrDefault(name);
+        }
+
+        public void Dispose() => _listener.Dispose();
+
+        void Keep(Instrument instrument, double value)
+        {
+            lock (_values)
+                _values[instrument.Name] = instrument.IsObservable ? value : _values.GetValueOrDefault(instrument.Name) + value;
+        }
+    }
+
+    public sealed class BrokerFixture : IAsyncLifetime
+    {
+        public RabbitMqBroker? Broker { get; private set; }
+
+        public async ValueTask InitializeAsync()
+        {
+            if (RabbitMqBroker.Unavailable is null)
+                Broker = await RabbitMqBroker.StartAsync(CancellationToken.None);
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            if (Broker is not null)
+                await Broker.DisposeAsync();
+        }
+    }
+}

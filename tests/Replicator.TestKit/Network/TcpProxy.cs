@@ -1,0 +1,121 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Replicator.TestKit.Network;
+
+/// <summary>A wire between a client and a server that a test can cut.</summary>
+public sealed class TcpProxy : IAsyncDisposable
+{
+    readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    readonly ConcurrentDictionary<Socket, bool> _sockets = [];
+    readonly CancellationTokenSource _stopping = new();
+    readonly int _target;
+    readonly Task _accepting;
+    long _forwarded;
+    volatile bool _refuses;
+
+    /// <summary>A wire to a port of this machine.</summary>
+    public TcpProxy(int target)
+    {
+        _target = target;
+        _listener.Start();
+        Port = ((IPEndPoint)_listener.LocalEndpoint).Port;
+        _accepting = AcceptAsync();
+    }
+
+    /// <summary>Where clients connect.</summary>
+    public int Port { get; }
+
+    /// <summary>How many connections there have been.</summary>
+    public int Connections { get; private set; }
+
+    /// <summary>How many bytes went to the server.</summary>
+    public long Forwarded => Interlocked.Read(ref _forwarded);
+
+    /// <summary>Resets every connection, without a goodbye, and every later one, until <see cref="Mend"/>.</summary>
+    public void Cut()
+    {
+        _refuses = true;
+        Reset();
+    }
+
+    /// <summary>Resets every connection; new ones are served.</summary>
+    public void Reset()
+    {
+        foreach (var socket in _sockets.Keys)
+            Drop(socket);
+    }
+
+    /// <summary>Serves connections again.</summary>
+    public void Mend() => _refuses = false;
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stopping.CancelAsync();
+        _listener.Dispose();
+        Cut();
+        await _accepting;
+        _stopping.Dispose();
+    }
+
+    async Task AcceptAsync()
+    {
+        while (!_stopping.IsCancellationRequested)
+        {
+            Socket client;
+            try
+            {
+                client = await _listener.AcceptSocketAsync(_stopping.Token);
+            }
+            catch (Exception exception) when (exception is OperationCanceledException or ObjectDisposedException or SocketException)
+            {
+                return;
+            }
+            _sockets[client] = true;
+            if (_refuses)
+                Drop(client);
+            else
+                _ = ServeAsync(client);
+        }
+    }
+
+    async Task ServeAsync(Socket client)
+    {
+        var server = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        client.NoDelay = true;
+        _sockets[server] = true;
+        Connections++;
+        try
+        {
+            await server.ConnectAsync(IPAddress.Loopback, _target, _stopping.Token);
+            await Task.WhenAny(PumpAsync(client, server, count: true), PumpAsync(server, client, count: false));
+        }
+        finally
+        {
+            // Where the server is away, the client learns it as it would without a proxy.
+            Drop(client);
+            Drop(server);
+        }
+    }
+
+    async Task PumpAsync(Socket from, Socket to, bool count)
+    {
+        var buffer = new byte[64 * 1024];
+        while (await from.ReceiveAsync(buffer, _stopping.Token) is > 0 and var read)
+        {
+            if (count)
+                Interlocked.Add(ref _forwarded, read);
+            for (var sent = 0; sent < read;)
+                sent += await to.SendAsync(buffer.AsMemory(sent, read - sent), _stopping.Token);
+        }
+    }
+
+    void Drop(Socket socket)
+    {
+        if (!_sockets.TryRemove(socket, out _))
+            return;
+        // A close with a linger of zero is a reset: what was on its way is lost, as in a real cut.
+        socket.Close(0);
+    }
+}
