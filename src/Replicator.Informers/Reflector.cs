@@ -347,14 +347,14 @@ public sealed class Reflector
     {
         var opened = _time.GetTimestamp();
         var (anything, from) = (false, _version);
-        var position = 0L;
+        var (position, returned) = (0L, 0L);
         var body = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
         // A streaming list that stalls is no list: a server that ignores sendInitialEvents never ends it.
-        var pump = new ResponsePump(body, listing ? _options.ListSilence : silence, _options.BufferBytes, _time, Received, cancellationToken);
+        var pump = new ResponsePump(body, listing ? _options.ListSilence : silence, _options.BufferBytes, _time, Received, _options.Budget, cancellationToken);
         await using var disposal = pump.ConfigureAwait(false);
         while (true)
         {
-            var result = await pump.Reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+            var result = await pump.ReadAsync(cancellationToken).ConfigureAwait(false);
             var buffer = result.Buffer;
             using (var activity = listing || buffer.IsEmpty ? null : InformersTelemetry.Source.StartActivity("replicator.informer.changes"))
             {
@@ -389,6 +389,8 @@ public sealed class Reflector
             var completed = result.IsCompleted;
             // What is left has no line feed: a beginning, or the torn end of a cut connection, which is never delivered.
             pump.Reader.AdvanceTo(buffer.Start, buffer.End);
+            pump.Return(position - returned);
+            returned = position;
             if (completed)
                 break;
         }
@@ -636,14 +638,14 @@ public sealed class Reflector
     async ValueTask<Outcome?> ReadPageAsync(HttpResponseMessage response, ListScanner scanner, bool record, CancellationToken cancellationToken)
     {
         var body = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
-        var pump = new ResponsePump(body, _options.ListSilence, _options.BufferBytes, _time, Received, cancellationToken);
+        var pump = new ResponsePump(body, _options.ListSilence, _options.BufferBytes, _time, Received, _options.Budget, cancellationToken);
         await using var disposal = pump.ConfigureAwait(false);
         using var text = new PooledBufferWriter();
-        var at = 0;
+        var (at, undelivered) = (0, 0L);
         var wanted = 1;
         while (true)
         {
-            var result = await pump.Reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+            var result = await pump.ReadAsync(cancellationToken).ConfigureAwait(false);
             // An item that spreads over many reads is looked at only as often as its length doubles.
             if (result.Buffer.Length < wanted && !result.IsCompleted)
             {
@@ -672,6 +674,8 @@ public sealed class Reflector
                 if (_batch.IsFull && await DeliverAsync().ConfigureAwait(false) is { } refused)
                     return refused;
             }
+            if (_options.Budget is { IsExhausted: true } && await DeliverAsync(cancellationToken).ConfigureAwait(false) is { } refusal)
+                return refusal;
             if (token == ListScanner.Token.Malformed)
                 return Malformed($"an answer that is no list: {Excerpt(text.WrittenSpan[Math.Min(at, text.WrittenCount)..])}");
             if (completed)
@@ -683,6 +687,12 @@ public sealed class Reflector
             if (rest > _options.MaxObjectBytes)
                 return Malformed(TooLong("list item"));
             wanted = Math.Clamp(rest, 1, _options.BufferBytes / 4);
+            undelivered += at;
+            if (_batch.Count == 0)
+            {
+                pump.Return(undelivered);
+                undelivered = 0;
+            }
             Compact(text, at);
             at = 0;
         }

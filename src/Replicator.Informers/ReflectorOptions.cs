@@ -1,3 +1,5 @@
+using Replicator.Informers.Queues;
+
 namespace Replicator.Informers;
 
 /// <summary>How a <see cref="Reflector"/> goes about it. The defaults suit the largest clusters.</summary>
@@ -23,6 +25,9 @@ public sealed record ReflectorOptions
 
     /// <summary>How many bytes may have been read that the sink has not taken. Beyond them the socket is left alone, and the server will cut the watch in the end, which costs a reconnect and no change.</summary>
     public int BufferBytes { get; init; } = 8 * 1024 * 1024;
+
+    /// <summary>How many bytes all reflectors that share it may have read that are not durable yet; null where nothing but <see cref="BufferBytes"/> bounds each of them.</summary>
+    public ByteBudget? Budget { get; init; }
 
     /// <summary>How many deltas the sink gets at a time, at most.</summary>
     public int MaxBatchDeltas { get; init; } = 512;

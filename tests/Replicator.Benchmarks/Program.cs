@@ -16,11 +16,14 @@ static class BenchmarkProgram
             StorageBenchmark.Create(),
             AsOfBenchmark.Create(),
             RebuildBenchmark.Create(),
+            InformerBenchmark.Create(),
+            ColdStartBenchmark.Create(),
             // What a benchmark runs as a process of its own, so that neither heap nor compiled code is shared with the other side.
             FeedCommand.Create(),
             IngestTrials.Create(),
             AsOfBenchmark.CreateServer(),
             RebuildBenchmark.CreateTrial(),
+            InformerTrials.Create(),
         };
         try
         {

@@ -47,7 +47,7 @@ public sealed class SharedInformer : IAsyncDisposable
         (_options, _time, Type) = (options, time, type);
         _tag = InformersTelemetry.Tag(type);
         _indexer = new Indexer(options.Indexes);
-        _reflector = new Reflector(client, type, new Sinks(this), options.Reflector, time);
+        _reflector = new Reflector(client, type, new Sinks(this), options.Reflector with { BufferBytes = options.BufferBytes, MaxBatchBytes = options.BufferBytes }, time);
     }
 
     /// <summary>The type.</summary>

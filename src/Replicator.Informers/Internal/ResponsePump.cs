@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.IO.Pipelines;
+using Replicator.Informers.Queues;
 
 namespace Replicator.Informers;
 
@@ -17,6 +18,7 @@ sealed class ResponsePump : IAsyncDisposable
     readonly Stream _body;
     readonly TimeProvider _time;
     readonly Action<int, DateTimeOffset> _received;
+    readonly ByteBudget.Account? _account;
     readonly CancellationTokenSource _stop;
     readonly ConcurrentQueue<(long End, DateTimeOffset At)> _marks = new();
     readonly Task _running;
@@ -27,9 +29,9 @@ sealed class ResponsePump : IAsyncDisposable
     bool _waiting;
     long _read;
 
-    public ResponsePump(Stream body, TimeSpan silence, int bufferBytes, TimeProvider time, Action<int, DateTimeOffset> received, CancellationToken cancellationToken)
+    public ResponsePump(Stream body, TimeSpan silence, int bufferBytes, TimeProvider time, Action<int, DateTimeOffset> received, ByteBudget? budget, CancellationToken cancellationToken)
     {
-        (_body, _silence, _time, _received) = (body, silence, time, received);
+        (_body, _silence, _time, _received, _account) = (body, silence, time, received, budget?.Open());
         _pipe = new Pipe(new PipeOptions(pauseWriterThreshold: bufferBytes, resumeWriterThreshold: bufferBytes / 2, minimumSegmentSize: SegmentSize, useSynchronizationContext: false));
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         _watchdog = NewWatchdog();
@@ -62,6 +64,29 @@ sealed class ResponsePump : IAsyncDisposable
     /// <summary>Why it was cut.</summary>
     public string? Failure { get; private set; }
 
+    /// <summary>Reads from <see cref="Reader"/>. A budget that is used up does not keep the pump from reading for one who waits here: what there is was not enough.</summary>
+    public ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken)
+    {
+        var reading = Reader.ReadAsync(cancellationToken);
+        return _account is null || reading.IsCompleted ? reading : WaitAsync(reading);
+
+        async ValueTask<ReadResult> WaitAsync(ValueTask<ReadResult> reading)
+        {
+            _account.Starve(true);
+            try
+            {
+                return await reading.ConfigureAwait(false);
+            }
+            finally
+            {
+                _account.Starve(false);
+            }
+        }
+    }
+
+    /// <summary>Says that so many bytes of what was read are durable and no longer held.</summary>
+    public void Return(long bytes) => _account?.Return(bytes);
+
     /// <summary>When the byte before <paramref name="position"/> came. Positions must not go back from call to call.</summary>
     public DateTimeOffset ReceivedAt(long position)
     {
@@ -78,6 +103,7 @@ sealed class ResponsePump : IAsyncDisposable
         // Frees the pump where it waits for room.
         await _pipe.Reader.CompleteAsync().ConfigureAwait(false);
         await _running.ConfigureAwait(false);
+        _account?.Dispose();
         await _stopsWatchdog.DisposeAsync().ConfigureAwait(false);
         _stop.Dispose();
         _watchdog.Dispose();
@@ -111,8 +137,11 @@ sealed class ResponsePump : IAsyncDisposable
                 _read += count;
                 _marks.Enqueue((_read, now));
                 writer.Advance(count);
+                _account?.Take(count);
                 if ((await writer.FlushAsync(_stop.Token).ConfigureAwait(false)).IsCompleted)
                     break;
+                if (_account is not null)
+                    await _account.WaitForRoomAsync(_stop.Token).ConfigureAwait(false);
             }
             Ending = ResponseEnding.Closed;
         }
