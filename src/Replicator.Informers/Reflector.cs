@@ -674,7 +674,7 @@ public sealed class Reflector
                 if (_batch.IsFull && await DeliverAsync().ConfigureAwait(false) is { } refused)
                     return refused;
             }
-            if (_options.Budget is { IsExhausted: true } && await DeliverAsync(cancellationToken).ConfigureAwait(false) is { } refusal)
+            if (_options.Budget is { IsExhausted: true } && await DeliverAsync().ConfigureAwait(false) is { } refusal)
                 return refusal;
             if (token == ListScanner.Token.Malformed)
                 return Malformed($"an answer that is no list: {Excerpt(text.WrittenSpan[Math.Min(at, text.WrittenCount)..])}");
