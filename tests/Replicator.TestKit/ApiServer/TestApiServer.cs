@@ -102,7 +102,7 @@ public sealed class TestApiServer : IAsyncDisposable
             // As the API server.
             kestrel.Limits.Http2.MaxStreamsPerConnection = 100;
             kestrel.Limits.MinResponseDataRate = null;
-            kestrel.Limits.KeepAliveTimeout = Timeout.InfiniteTimeSpan;
+            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromHours(1);
             kestrel.Listen(IPAddress.Loopback, 0, listen =>
             {
                 listen.Protocols = tls ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1;
