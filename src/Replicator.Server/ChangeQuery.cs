@@ -80,7 +80,7 @@ sealed record ChangeQuery
             && (Resource is null || metadata.Type.Resource == Resource)
             && (Namespace is null || metadata.Object.Namespace == Namespace)
             && (Name is null || metadata.Object.Name == Name)
-            && (From is not { } from || !IsBefore(metadata, from))
+            && (From is not { } from || from.Kind == CutKind.Now || !IsBefore(metadata, from))
             && (To is not { } to || IsBefore(metadata, to));
     }
 

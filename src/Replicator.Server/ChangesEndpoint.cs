@@ -46,15 +46,16 @@ sealed class ChangesEndpoint(IEventStore events, ISnapshotStore snapshots, TimeP
     {
         var cancellationToken = context.RequestAborted;
         var (after, written, more) = (await StartAsync(query, cancellationToken).ConfigureAwait(false), 0L, false);
+        var end = await UpperBound.FindAsync(events, query, after, cancellationToken).ConfigureAwait(false);
         var pages = events.ReadAllAsync(after, Options(query), cancellationToken).GetAsyncEnumerator(cancellationToken);
         await using var _ = pages.ConfigureAwait(false);
         // The first read happens before the answer begins, so that a store that is away is a 503 and not half a page.
-        var hasPage = query.Limit > 0 && await pages.MoveNextAsync().ConfigureAwait(false);
+        var hasPage = query.Limit > 0 && !end.IsReached && await pages.MoveNextAsync().ConfigureAwait(false);
         using var body = new JsonBody(context, "application/json");
         using var changes = new ChangeWriter(snapshots, time);
         body.Json.WriteStartObject();
         body.Json.WriteStartArray("items"u8);
-        for (; hasPage && !more; hasPage = await pages.MoveNextAsync().ConfigureAwait(false))
+        for (; hasPage && !more; hasPage = !end.IsReached && await pages.MoveNextAsync().ConfigureAwait(false))
         {
             using var page = pages.Current;
             foreach (var recorded in page.Events)
@@ -64,6 +65,7 @@ sealed class ChangesEndpoint(IEventStore events, ISnapshotStore snapshots, TimeP
                     more = true;
                     break;
                 }
+                end.Pass(recorded);
                 after = recorded.Position;
                 if (!query.Matches(recorded))
                     continue;
@@ -72,7 +74,10 @@ sealed class ChangesEndpoint(IEventStore events, ISnapshotStore snapshots, TimeP
                 await body.FlushAsync(always: false).ConfigureAwait(false);
             }
             if (!more)
+            {
                 after = page.Position;
+                end.Pass(after);
+            }
         }
         body.Json.WriteEndArray();
         // Where to go on: after the last change that was looked at.
@@ -87,6 +92,8 @@ sealed class ChangesEndpoint(IEventStore events, ISnapshotStore snapshots, TimeP
         var cancellationToken = context.RequestAborted;
         var after = await StartAsync(query, cancellationToken).ConfigureAwait(false);
         var isFollowing = query.Follow || form == Form.ServerSentEvents;
+        // What is still to come may lie within the interval too.
+        var end = isFollowing ? UpperBound.None : await UpperBound.FindAsync(events, query, after, cancellationToken).ConfigureAwait(false);
         context.Response.Headers.CacheControl = "no-cache";
         context.Response.Headers["X-Accel-Buffering"] = "no";
         using var body = new JsonBody(context, form == Form.Lines ? "application/x-ndjson" : "text/event-stream");
@@ -96,7 +103,7 @@ sealed class ChangesEndpoint(IEventStore events, ISnapshotStore snapshots, TimeP
         var source = isFollowing ? events.SubscribeAsync(after, Options(query), cancellationToken) : events.ReadAllAsync(after, Options(query), cancellationToken);
         var pages = source.GetAsyncEnumerator(cancellationToken);
         await using var _ = pages.ConfigureAwait(false);
-        while (written < query.Limit)
+        while (written < query.Limit && !end.IsReached)
         {
             var next = pages.MoveNextAsync().AsTask();
             while (isFollowing && form == Form.ServerSentEvents && !await WaitAsync(next, cancellationToken).ConfigureAwait(false))
@@ -112,6 +119,7 @@ sealed class ChangesEndpoint(IEventStore events, ISnapshotStore snapshots, TimeP
             {
                 if (written == query.Limit)
                     break;
+                end.Pass(recorded);
                 if (!query.Matches(recorded))
                     continue;
                 if (form == Form.ServerSentEvents)
@@ -121,6 +129,7 @@ sealed class ChangesEndpoint(IEventStore events, ISnapshotStore snapshots, TimeP
                 written++;
                 await body.FlushAsync(always: false).ConfigureAwait(false);
             }
+            end.Pass(page.Position);
             await body.FlushAsync(always: isFollowing).ConfigureAwait(false);
         }
         await body.FlushAsync(always: true).ConfigureAwait(false);

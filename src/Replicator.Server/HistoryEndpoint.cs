@@ -3,12 +3,13 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Replicator.Core.Events;
+using Replicator.Core.Kubernetes;
 using Replicator.Core.Storage;
 
 namespace Replicator.Server;
 
 /// <summary>Every version of an object, over deletions and re-creations.</summary>
-sealed class HistoryEndpoint(ISnapshotStore snapshots)
+sealed class HistoryEndpoint(IEventStore events, ISnapshotStore snapshots)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -25,9 +26,9 @@ sealed class HistoryEndpoint(ISnapshotStore snapshots)
             await Problems.NotFoundAsync(context, $"Nothing was recorded of a cluster '{cluster}'.").ConfigureAwait(false);
             return;
         }
-        if (TypeNames.Find(types, resource) is not { } type)
+        if ((TypeNames.Find(types, resource) ?? await FindByShortNameAsync(types, cluster, resource, cancellationToken).ConfigureAwait(false)) is not { } type)
         {
-            await Problems.NotFoundAsync(context, $"Cluster '{cluster}' has no recorded type '{resource}': write a kind, a plural or plural.group, such as pods or deployments.apps.").ConfigureAwait(false);
+            await Problems.NotFoundAsync(context, $"Cluster '{cluster}' has no recorded type '{resource}': write a kind, a plural, a short name or plural.group, such as Pod, pods, po or deployments.apps.").ConfigureAwait(false);
             return;
         }
         var objects = context.Request.Query["objects"].ToString() is "true" or "1";
@@ -60,6 +61,9 @@ sealed class HistoryEndpoint(ISnapshotStore snapshots)
         }
         await body.FlushAsync(always: true).ConfigureAwait(false);
     }
+
+    async ValueTask<ResourceType?> FindByShortNameAsync(IReadOnlyList<TypeStatus> types, string cluster, string name, CancellationToken cancellationToken) =>
+        await ShortNames.FindAsync(events, cluster, name, cancellationToken).ConfigureAwait(false) is { } found ? types.FirstOrDefault(status => status.Type.GroupResource == found)?.Type : null;
 
     static void Write(Utf8JsonWriter json, StoredVersion version)
     {

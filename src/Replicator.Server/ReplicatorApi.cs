@@ -23,7 +23,7 @@ public static class ReplicatorApi
     {
         new ClusterEndpoints(events, snapshots, health, time).Map(routes);
         new ChangesEndpoint(events, snapshots, time).Map(routes);
-        new HistoryEndpoint(snapshots).Map(routes);
+        new HistoryEndpoint(events, snapshots).Map(routes);
         new AsOfEndpoints(snapshots, time).Map(routes);
         new MaintenanceEndpoints(events, projector).Map(routes);
         new HealthEndpoints(events, snapshots, health).Map(routes);

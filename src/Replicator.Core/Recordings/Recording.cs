@@ -95,6 +95,34 @@ public sealed class Recording
         }
     }
 
+    /// <summary>The recorded discovery documents by the paths under which a server serves them, as far as they are there.</summary>
+    /// <exception cref="RecordingException">One cannot be read.</exception>
+    public IReadOnlyList<(string Path, ReadOnlyMemory<byte> Json)> ReadDiscoveryDocuments()
+    {
+        var documents = new List<(string, ReadOnlyMemory<byte>)>();
+        foreach (var (path, name) in (ReadOnlySpan<(string, string)>)[("api", "api.aggregated.json"), ("apis", "apis.aggregated.json"), ("version", "version.json")])
+        {
+            var file = System.IO.Path.Combine(Path, "discovery", name);
+            if (!File.Exists(file))
+                file += ".gz";
+            if (!File.Exists(file))
+                continue;
+            try
+            {
+                using Stream raw = File.OpenRead(file);
+                using var stream = file.EndsWith(".gz", StringComparison.Ordinal) ? new GZipStream(raw, CompressionMode.Decompress) : raw;
+                using var copy = new MemoryStream();
+                stream.CopyTo(copy);
+                documents.Add((path, copy.ToArray()));
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or InvalidDataException)
+            {
+                throw new RecordingException($"'{file}' cannot be read ({exception.Message}): check the file and its permissions.", exception);
+            }
+        }
+        return documents;
+    }
+
     static List<string> List(string watch)
     {
         try

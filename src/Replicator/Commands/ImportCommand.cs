@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Diagnostics;
+using Replicator.Core.Events;
 using Replicator.Core.Projecting;
+using Replicator.Core.Recording;
 using Replicator.Core.Recordings;
 using Replicator.Core.Redaction;
 using Replicator.Core.Storage;
@@ -32,6 +34,7 @@ static class ImportCommand
         var watch = Stopwatch.StartNew();
         using var progress = new ProgressLine("lines read");
         var (lines, duplicates) = await ImportAsync();
+        await RecordDiscoveryAsync(recording, folder.Events, cluster, cancellationToken);
         using var projector = new Projector(folder.Events, folder.Snapshots);
         await projector.CatchUpAsync(cancellationToken);
         progress.Clear();
@@ -49,5 +52,25 @@ static class ImportCommand
                 throw new CommandException($"{exception.Message} Then import again: what is there already is not recorded twice.");
             }
         }
+    }
+
+    /// <summary>Records what the server said that it serves, by which types are found under their short names.</summary>
+    static async Task RecordDiscoveryAsync(Recording recording, IEventStore events, string cluster, CancellationToken cancellationToken)
+    {
+        // The documents of a recording were fetched when its watches had ended.
+        var last = DateTimeOffset.MinValue;
+        foreach (var stream in await events.ListStreamsAsync($"k8s-{cluster}-", cancellationToken))
+        {
+            await foreach (var page in events.ReadStreamAsync(stream.Stream, long.MaxValue, backwards: true, new ReadOptions(States: false, MaxCount: 1), cancellationToken))
+            {
+                using (page)
+                {
+                    foreach (var recorded in page.Events)
+                        last = recorded.Metadata.Cluster == cluster && recorded.Metadata.ObservedAt > last ? recorded.Metadata.ObservedAt : last;
+                }
+            }
+        }
+        using var recorder = await DiscoveryRecorder.OpenAsync(events, cluster, cancellationToken);
+        await recorder.HandleAsync(recording.ReadDiscoveryDocuments(), last, Provenance.Import, cancellationToken);
     }
 }
