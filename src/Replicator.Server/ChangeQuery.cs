@@ -84,11 +84,15 @@ sealed record ChangeQuery
             && (To is not { } to || IsBefore(metadata, to));
     }
 
+    // A gap lies behind the last version known before it; what the observer says besides without a version says nothing that a version could cut.
+    static string Version(EventMetadata metadata) =>
+        ResourceVersion.IsComparable(metadata.ResourceVersion) ? metadata.ResourceVersion : metadata.GapFrom is { } from && ResourceVersion.IsComparable(from) ? from : "0";
+
     // By time, an event belongs to [from, to) by its own moment. A resource version names the state after its change, so rv:N stands for the moment right behind it.
     static bool IsBefore(EventMetadata metadata, Cut cut) => cut.Kind switch
     {
         CutKind.Time => HashChain.Microseconds(metadata.ObservedAt) < cut.Value,
-        CutKind.ResourceVersion => ResourceVersion.IsComparable(metadata.ResourceVersion) && ResourceVersion.Compare(metadata.ResourceVersion, cut.Version) <= 0,
+        CutKind.ResourceVersion => ResourceVersion.Compare(Version(metadata), cut.Version) <= 0,
         _ => true,
     };
 }

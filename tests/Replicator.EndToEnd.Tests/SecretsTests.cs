@@ -178,16 +178,12 @@ public sealed class SecretsTests : IDisposable
         var received = new ConcurrentQueue<string>();
         var builder = Host.CreateEmptyApplicationBuilder(null);
         builder.Services.AddSingleton(received);
-        builder.Services.AddOptions<MassTransitHostOptions>().Configure(options => options.WaitUntilStarted = true);
-        builder.Services.AddMassTransit(bus =>
-        {
-            bus.AddConsumer<Collecting>();
-            bus.UsingInMemory((context, transport) => transport.ConfigureEndpoints(context));
-        });
+        builder.Services.AddReplicatorBus(new BusOptions(), bus => bus.AddConsumer<Collecting>());
         using var host = builder.Build();
         await host.StartAsync(Cancel);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        var publishing = new Publisher(data.Events, data.Checkpoints, new MassTransitPublisher(host.Services.GetRequiredService<IBus>()), "secrets-test").RunAsync(stop.Token);
+        using var publisher = new Publisher(data.Events, data.Checkpoints, host.Services.GetRequiredService<MassTransitPublisher>(), TimeProvider.System, "secrets-test");
+        var publishing = publisher.RunAsync(stop.Token);
         while (received.Count < head && !publishing.IsCompleted)
             await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System, Cancel);
         await stop.CancelAsync();

@@ -58,7 +58,7 @@ public sealed class ApiTests
     [InlineData("from=-59m", 1)]
     [InlineData("from=now", 0)]
     [InlineData("from=rv:10", 1)]
-    [InlineData("to=rv:6", 2)]
+    [InlineData("to=rv:6", 6)]
     public async Task Filters_narrow_and_intervals_are_half_open(string query, int count)
     {
         await using var rig = await ApiRig.StartAsync();
