@@ -153,6 +153,6 @@ public sealed class DoctorTests : IAsyncLifetime
     void Answer(bool allowed)
     {
         _server.Faults.Clear();
-        _server.Faults.Always("list selfsubjectaccessreviews", () => Fault.Answer(201, $"{{\"kind\":\"SelfSubjectAccessReview\",\"status\":{{\"allowed\":{(allowed ? "true" : "false")}}}}}"));
+        _server.Faults.Always("post selfsubjectaccessreviews", () => Fault.Answer(201, $"{{\"kind\":\"SelfSubjectAccessReview\",\"status\":{{\"allowed\":{(allowed ? "true" : "false")}}}}}"));
     }
 }

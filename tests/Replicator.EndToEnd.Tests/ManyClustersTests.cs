@@ -117,6 +117,7 @@ public sealed class ManyClustersTests : IAsyncLifetime
         Assert.Equal(["GapObserved", "RulesObserved", "SyncStarted", "SyncCompleted"], _host.Shown("west"));
         var status = JsonNode.Parse(await _client.GetStringAsync("api/v1/clusters", Cancel))!["items"]!.AsArray().ToDictionary(cluster => cluster!["cluster"]!.GetValue<string>(), cluster => cluster!);
         Assert.Equal("configmaps", status["east"]["rules"]!["exclude"]![0]!["types"]![0]!.GetValue<string>());
+        Assert.Contains("replicator_recorder_suppressed_total", await _client.GetStringAsync("metrics", Cancel), StringComparison.Ordinal);
         Assert.Equal(("quiet", 1), (status["west"]["suppressed"]![0]!["rule"]!.GetValue<string>(), status["west"]["suppressed"]![0]!["count"]!.GetValue<int>()));
     }
 

@@ -58,7 +58,7 @@ static class StatusCommand
             foreach (var rule in kind.Value.EnumerateArray())
             {
                 var name = rule.GetProperty("name").GetString();
-                Console.WriteLine($"{id}: rule {name} ({kind.Name} {Joined("types")}{(rule.TryGetProperty("namespaces", out _) ? $" in {Joined("namespaces")}" : "")}): {suppressed[name].Sum()} suppressed");
+                Console.WriteLine($"{id}: rule {name} ({kind.Name} {Joined("types")}{(rule.TryGetProperty("namespaces", out _) ? $" in {Joined("namespaces")}" : "")}): {(kind.Name == "exclude" && !rule.TryGetProperty("namespaces", out _) ? "not watched" : $"{suppressed[name].Sum()} suppressed")}");
 
                 string Joined(string list) => string.Join(", ", rule.GetProperty(list).EnumerateArray());
             }
