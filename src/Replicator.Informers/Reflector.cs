@@ -41,7 +41,7 @@ public sealed class Reflector
     static readonly TimeSpan ShortestRetry = TimeSpan.FromSeconds(1);
     static readonly TimeSpan LongestRetry = TimeSpan.FromMinutes(5);
 
-    readonly HttpClient _client;
+    readonly IListerWatcher _source;
     readonly IDeltaSinkFactory _sinks;
     readonly ReflectorOptions _options;
     readonly TimeProvider _time;
@@ -85,9 +85,25 @@ public sealed class Reflector
     {
     }
 
-    internal Reflector(HttpClient client, ResourceType type, IDeltaSinkFactory sinks, ReflectorOptions options, TimeProvider time, SemaphoreSlim? listSlots)
+    /// <summary>Creates a reflector over another source, or part of a type; <see cref="RunAsync"/> starts it.</summary>
+    /// <param name="source">Sends the requests.</param>
+    /// <param name="sinks">Opens the sink when the reflector starts, and again after a sink could not read an object.</param>
+    /// <param name="options">How to go about it.</param>
+    /// <param name="time">The clock of back-offs, watchdogs and <see cref="Delta.ObservedAt"/>.</param>
+    public Reflector(IListerWatcher source, IDeltaSinkFactory sinks, ReflectorOptions options, TimeProvider time)
+        : this(source, sinks, options, time, listSlots: null)
     {
-        (_client, Type, _sinks, _options, _time, _listSlots) = (client, type, sinks, options, time, listSlots);
+    }
+
+    internal Reflector(HttpClient client, ResourceType type, IDeltaSinkFactory sinks, ReflectorOptions options, TimeProvider time, SemaphoreSlim? listSlots)
+        : this(new ListerWatcher(client, type), sinks, options, time, listSlots)
+    {
+    }
+
+    Reflector(IListerWatcher source, IDeltaSinkFactory sinks, ReflectorOptions options, TimeProvider time, SemaphoreSlim? listSlots)
+    {
+        var type = source.Type;
+        (_source, Type, _sinks, _options, _time, _listSlots) = (source, type, sinks, options, time, listSlots);
         _backoff = new Backoff(time, options.Jitter);
         _batch = new DeltaBatch(options.MaxBatchDeltas, options.MaxBatchBytes);
         _tags = InformersTelemetry.Tags(type, options.Cluster);
@@ -335,8 +351,8 @@ public sealed class Reflector
         SetState(ReflectorState.Watching);
         lock (_gate)
             _watches++;
-        var uri = $"{Type.CollectionPath}?watch=true&allowWatchBookmarks=true&resourceVersion={Uri.EscapeDataString(_version!)}&timeoutSeconds={timeout.TotalSeconds:0}";
-        var (response, refusal) = await SendAsync(uri, "watch", cancellationToken).ConfigureAwait(false);
+        var query = $"watch=true&allowWatchBookmarks=true&resourceVersion={Uri.EscapeDataString(_version!)}&timeoutSeconds={timeout.TotalSeconds:0}";
+        var (response, refusal) = await SendAsync(query, "watch", cancellationToken).ConfigureAwait(false);
         if (response is null)
             return refusal;
         using (response)
@@ -524,7 +540,7 @@ public sealed class Reflector
             return null;
         SetState(_version is null ? ReflectorState.Listing : ReflectorState.Watching);
         _lookedAt = null;
-        var (response, refusal) = await SendAsync($"{Type.CollectionPath}?limit=1", "list", cancellationToken).ConfigureAwait(false);
+        var (response, refusal) = await SendAsync("limit=1", "list", cancellationToken).ConfigureAwait(false);
         if (response is null)
             return refusal.Kind == OutcomeKind.Throttled ? refusal : refusal with { Kind = OutcomeKind.Failed };
         using (response)
@@ -577,8 +593,8 @@ public sealed class Reflector
     {
         var timeout = WatchTimeout();
         // No resource version: the snapshot is as new as etcd's, and so never older than what was recorded.
-        var uri = $"{Type.CollectionPath}?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds={timeout.TotalSeconds:0}";
-        var (response, refusal) = await SendAsync(uri, "stream", cancellationToken).ConfigureAwait(false);
+        var query = $"watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds={timeout.TotalSeconds:0}";
+        var (response, refusal) = await SendAsync(query, "stream", cancellationToken).ConfigureAwait(false);
         if (response is null)
         {
             if (refusal.Kind == OutcomeKind.Unanswered)
@@ -597,9 +613,9 @@ public sealed class Reflector
         string? version = null, next = null;
         do
         {
-            var uri = _unpaged ? Type.CollectionPath
-                : string.Create(CultureInfo.InvariantCulture, $"{Type.CollectionPath}?limit={_options.PageSize}{(next is null ? "" : "&continue=" + Uri.EscapeDataString(next))}");
-            var (response, refusal) = await SendAsync(uri, "list", cancellationToken).ConfigureAwait(false);
+            var query = _unpaged ? ""
+                : string.Create(CultureInfo.InvariantCulture, $"limit={_options.PageSize}{(next is null ? "" : "&continue=" + Uri.EscapeDataString(next))}");
+            var (response, refusal) = await SendAsync(query, "list", cancellationToken).ConfigureAwait(false);
             if (response is null)
             {
                 if (next is not null && refusal.Kind == OutcomeKind.Throttled)
@@ -845,7 +861,7 @@ public sealed class Reflector
         return null;
     }
 
-    async ValueTask<(HttpResponseMessage? Response, Outcome Refusal)> SendAsync(string uri, string request, CancellationToken cancellationToken)
+    async ValueTask<(HttpResponseMessage? Response, Outcome Refusal)> SendAsync(string query, string request, CancellationToken cancellationToken)
     {
         InformersTelemetry.Requests.Add(1, [.. _tags, new KeyValuePair<string, object?>("request", request)]);
         using var timeout = new CancellationTokenSource(_options.AnswerTimeout, _time);
@@ -853,7 +869,7 @@ public sealed class Reflector
         HttpResponseMessage? response = null;
         try
         {
-            response = await _client.GetAsync(uri, HttpCompletionOption.ResponseHeadersRead, either.Token).ConfigureAwait(false);
+            response = await (request == "list" ? _source.ListAsync(query, either.Token) : _source.WatchAsync(query, either.Token)).ConfigureAwait(false);
             if (response.IsSuccessStatusCode)
             {
                 var answer = response;

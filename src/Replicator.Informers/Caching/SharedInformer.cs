@@ -33,7 +33,7 @@ public sealed class SharedInformer : IAsyncDisposable
     TaskCompletionSource? _ended;
     string? _version;
     int _generation;
-    bool _listing, _hasSynced, _stopped, _disposed;
+    bool _listing, _newEpoch, _hasSynced, _stopped, _disposed;
     long _duplicates;
 
     /// <summary>Creates an informer; <see cref="RunAsync"/> starts it.</summary>
@@ -42,12 +42,22 @@ public sealed class SharedInformer : IAsyncDisposable
     /// <param name="options">How to go about it.</param>
     /// <param name="time">The clock of everything.</param>
     public SharedInformer(HttpClient client, ResourceType type, SharedInformerOptions options, TimeProvider time)
+        : this(new ListerWatcher(client, type), options, time)
     {
+    }
+
+    /// <summary>Creates an informer over another source, or part of a type; <see cref="RunAsync"/> starts it.</summary>
+    /// <param name="source">Sends the requests.</param>
+    /// <param name="options">How to go about it.</param>
+    /// <param name="time">The clock of everything.</param>
+    public SharedInformer(IListerWatcher source, SharedInformerOptions options, TimeProvider time)
+    {
+        ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(options);
-        (_options, _time, Type) = (options, time, type);
-        _tag = InformersTelemetry.Tag(type);
+        (_options, _time, Type) = (options, time, source.Type);
+        _tag = InformersTelemetry.Tag(Type);
         _indexer = new Indexer(options.Indexes);
-        _reflector = new Reflector(client, type, new Sinks(this), options.Reflector with { BufferBytes = options.BufferBytes, MaxBatchBytes = options.BufferBytes }, time);
+        _reflector = new Reflector(source, new Sinks(this), options.Reflector with { BufferBytes = options.BufferBytes, MaxBatchBytes = options.BufferBytes }, time);
     }
 
     /// <summary>The type.</summary>
@@ -229,7 +239,7 @@ public sealed class SharedInformer : IAsyncDisposable
                 // What the list does not hold went away while nobody could see.
                 foreach (var gone in _indexer.ListOthers(_generation))
                     Remove(gone, gone, unknown: true);
-                _listing = false;
+                _listing = _newEpoch = false;
                 CompleteSync();
                 break;
             case DeltaKind.ListAborted:
@@ -237,6 +247,7 @@ public sealed class SharedInformer : IAsyncDisposable
                 return;
             case DeltaKind.Gap:
                 _version = null;
+                _newEpoch |= delta.StartsEpoch;
                 return;
             default:
                 break;
@@ -263,7 +274,8 @@ public sealed class SharedInformer : IAsyncDisposable
         var known = _indexer.TryGet(utf8, _generation, out var old);
         if (known && IsText(old!.Uid, utf8Uid))
         {
-            if (old.ResourceVersion == delta.ResourceVersion || delta.Kind != DeltaKind.Listed && IsOlder(delta.ResourceVersion, old.ResourceVersion))
+            // In a restored storage the same version may be another state.
+            if (old.ResourceVersion == delta.ResourceVersion && !_newEpoch || delta.Kind != DeltaKind.Listed && IsOlder(delta.ResourceVersion, old.ResourceVersion))
             {
                 if (delta.Kind != DeltaKind.Listed)
                     CountDuplicate();

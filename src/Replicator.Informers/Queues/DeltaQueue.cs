@@ -125,14 +125,20 @@ public sealed class DeltaQueue : IDisposable
         readonly IDeltaSink _inner;
         readonly DeltaQueue _queue;
         readonly Task _running;
+        bool _needsList;
 
         public QueueingSink(IDeltaSink inner, ByteBudget budget, CancellationToken cancellationToken)
         {
-            (_inner, _queue, ResumeVersion) = (inner, new DeltaQueue(budget), inner.ResumeVersion);
+            (_inner, _queue, ResumeVersion, RecordedVersion) = (inner, new DeltaQueue(budget), inner.ResumeVersion, inner.RecordedVersion);
             _running = Task.Run(() => RunAsync(cancellationToken), CancellationToken.None);
         }
 
         public string? ResumeVersion { get; }
+
+        public string? RecordedVersion { get; }
+
+        // Told once, however late: what was handed over since is recorded, and the list comes after it.
+        public bool NeedsList => Interlocked.Exchange(ref _needsList, false);
 
         public ValueTask HandleAsync(IReadOnlyList<Delta> deltas, CancellationToken cancellationToken) => _queue.AddAsync(deltas, cancellationToken);
 
@@ -152,6 +158,8 @@ public sealed class DeltaQueue : IDisposable
                 {
                     using (batch)
                         await _inner.HandleAsync(batch.Deltas, cancellationToken).ConfigureAwait(false);
+                    if (_inner.NeedsList)
+                        Volatile.Write(ref _needsList, true);
                 }
             }
             // The reflector gets it with its next batch, and does with it what it does with a sink's.

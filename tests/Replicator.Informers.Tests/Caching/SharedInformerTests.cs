@@ -162,10 +162,14 @@ public sealed class SharedInformerTests : IAsyncDisposable
     [Fact]
     public async Task A_restored_storage_replaces_newer_objects_by_older_ones()
     {
-        await ListAsync("100", ("web-0", "90"));
-        await FeedAsync(Pods.Delta(DeltaKind.Gap, "") with { Reason = "restored" });
-        await ListAsync("50", ("web-0", "40"));
-        Assert.Equal(["shop/web-0@40"], Held());
+        await ListAsync("100", ("web-0", "90"), ("web-1", "45"));
+        await FeedAsync(Pods.Delta(DeltaKind.Gap, "") with { Reason = "restored", StartsEpoch = true });
+        var rewritten = Pods.Json("shop", "web-1", "45", labels: "\"written\":\"anew\"");
+        await FeedAsync(
+            Pods.Delta(DeltaKind.ListStarted, ""), Pods.Delta(DeltaKind.Listed, "shop", "web-0", "40"), Pods.Delta(DeltaKind.Listed, "45", rewritten), Pods.Delta(DeltaKind.ListCompleted, "50"));
+        Assert.Equal(["shop/web-0@40", "shop/web-1@45"], Held());
+        Assert.True(_informer.Indexer.TryGet(ObjectKey.Parse("shop/web-1"), out var held));
+        Assert.Equal(rewritten, held.ToJson());
         Assert.Equal("50", _informer.LastSyncResourceVersion);
     }
 
