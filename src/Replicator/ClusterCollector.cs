@@ -112,7 +112,7 @@ sealed class ClusterCollector
         using var sinks = new RecorderSinks(_host.Data.Events, Id, _settings.Rules, _counts, () => new Redactor(_key, _settings.Redact), _host.Health, _time);
         var reflectors = new ClusterReflectors(connection.Client, sinks, new ClusterReflectorsOptions
         {
-            Reflector = new ReflectorOptions { Cluster = Id },
+            Reflector = new ReflectorOptions { Cluster = Id, Budget = _host.Budget },
             Watches = _settings.Rules.Records,
             FailWhenUnreachableAtStart = _isOnly,
             Problem = problem => Console.Error.WriteLine($"{Id}: {problem.Type?.GroupResource.ToString() ?? "discovery"}: {problem.Message}"),

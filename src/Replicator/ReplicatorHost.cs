@@ -6,6 +6,7 @@ using OpenTelemetry.Trace;
 using Replicator.Bus;
 using Replicator.Core.Projecting;
 using Replicator.Core.Publishing;
+using Replicator.Informers.Queues;
 using Replicator.Server;
 using Replicator.Storage.Sqlite;
 
@@ -29,6 +30,9 @@ sealed class ReplicatorHost : IAsyncDisposable
     public Projector Projector { get; }
 
     public ReplicatorHealth Health { get; }
+
+    /// <summary>What the reflectors of all clusters share; null for no bound but each type's own.</summary>
+    public ByteBudget? Budget { get; set; }
 
     /// <summary>Where the API listens.</summary>
     public Uri Url => new(_app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());

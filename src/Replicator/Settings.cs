@@ -32,6 +32,7 @@ sealed partial class Settings
         Check(configuration, "");
         // A rule with a slip of the pen is found when the program starts, whichever command it was.
         _ = settings.Clusters;
+        _ = settings.BufferBytes;
         return settings;
     }
 
@@ -41,6 +42,17 @@ sealed partial class Settings
 
     /// <summary>The bus that the log is published to.</summary>
     public BusOptions Bus => BusSettings.Read(_configuration.GetSection("bus"));
+
+    /// <summary>How many bytes all clusters and types together may have read and not recorded yet.</summary>
+    public long BufferBytes
+    {
+        get
+        {
+            var text = Text("bufferMiB") ?? Keys["bufferMiB"].Default;
+            return int.TryParse(text, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var number) && number > 0 ? number * 1024L * 1024
+                : throw new CommandException($"'bufferMiB' in {FileName} or {Prefix}... is '{text}'; write a whole number of MiB of at least 1, such as {Keys["bufferMiB"].Default}.");
+        }
+    }
 
     /// <summary>The redaction rules that hold where no cluster has its own.</summary>
     public IReadOnlyList<RedactionRule> RedactionRules => Redact("");

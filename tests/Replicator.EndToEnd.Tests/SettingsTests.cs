@@ -114,6 +114,8 @@ public sealed partial class SettingsTests
     [InlineData("kubeconfig: x\nclusters: [{ id: a }]", "Both 'kubeconfig' (x) and 'clusters'")]
     [InlineData("redact: [{ type: pods }]", "redact.0")]
     [InlineData("selfCheck: { period: 5 }", "selfCheck.period")]
+    [InlineData("bufferMiB: 0", "'bufferMiB'")]
+    [InlineData("bufferMiB: 1GB", "'1GB'")]
     [InlineData("selfCheck: { period: 0s }", "no length of time")]
     [InlineData("selfCheck: { patience: off }", "selfCheck.patience")]
     [InlineData("- a", "cannot be read at line 1")]

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Replicator.Configuration;
 using Replicator.Examining;
 using Replicator.Informers;
+using Replicator.Informers.Queues;
 using Replicator.KubeApi;
 
 namespace Replicator.Commands;
@@ -58,6 +59,7 @@ static class UpCommand
         foreach (var (id, _) in named)
             ClusterId.Check(id);
         await using var host = await ReplicatorHost.StartAsync(data, listen, publishes: true, cancellationToken);
+        host.Budget = new ByteBudget(Settings.Load().BufferBytes);
         var collectors = named.Select(cluster => new ClusterCollector(cluster.Id, cluster.Settings, host, isOnly: named.Count == 1, TimeProvider.System)).ToList();
         host.Health.Examination = cancelled => Examination.OfCollectorsAsync(host, collectors, cancelled);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
