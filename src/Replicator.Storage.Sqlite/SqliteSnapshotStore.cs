@@ -18,6 +18,8 @@ public sealed class SqliteSnapshotStore : ISnapshotStore
     const int ChunkObjects = 4096;
     const int BatchStates = 64;
     const int HistoryRows = 256;
+    // Of a rebuild an interruption loses at most this; in transactions of a page each, it wrote most pages of the file for every page of the log.
+    const int RebuiltEvents = 16 * 1024;
     const string Pointer = "snapshots.current";
 
     readonly string _folder;
@@ -353,12 +355,15 @@ public sealed class SqliteSnapshotStore : ISnapshotStore
 
         public ValueTask ApplyAsync(EventPage page, CancellationToken cancellationToken)
         {
-            generation.Writer.Apply(page);
+            generation.Writer.Gather(page);
+            if (generation.Writer.Gathered >= RebuiltEvents)
+                generation.Writer.Commit();
             return ValueTask.CompletedTask;
         }
 
         public async ValueTask CompleteAsync(CancellationToken cancellationToken)
         {
+            generation.Writer.Commit();
             await store.CompleteAsync(generation, cancellationToken).ConfigureAwait(false);
             _completed = true;
         }
@@ -366,7 +371,10 @@ public sealed class SqliteSnapshotStore : ISnapshotStore
         public ValueTask DisposeAsync()
         {
             if (!_completed)
+            {
+                generation.Writer.Commit();
                 generation.Dispose();
+            }
             return ValueTask.CompletedTask;
         }
     }

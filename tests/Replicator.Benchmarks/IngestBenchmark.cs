@@ -24,9 +24,9 @@ static class IngestBenchmark
         using (server)
         {
             var trials = await Trial.InterleaveAsync(runs,
-                ("split and parse", () => IngestTrials.RunAsync(IngestTrials.Parse, url, feed.Lines, cancellationToken)),
-                ("into the log", () => IngestTrials.RunAsync(IngestTrials.Log, url, feed.Lines, cancellationToken)),
-                ("into log and projection", () => IngestTrials.RunAsync(IngestTrials.Projected, url, feed.Lines, cancellationToken)));
+                ("split and parse", () => IngestTrials.RunAsync(IngestTrials.Parse, url, pods, changes, cancellationToken)),
+                ("into the log", () => IngestTrials.RunAsync(IngestTrials.Log, url, pods, changes, cancellationToken)),
+                ("into log and projection", () => IngestTrials.RunAsync(IngestTrials.Projected, url, pods, changes, cancellationToken)));
             var (parsed, logged, projected) = (trials[0], trials[1], trials[2]);
             var baseline = new Measure("lines split and parsed with JsonDocument", parsed.Select(trial => trial.PerSecond).Median(), "changes/s");
             return new Report
@@ -43,9 +43,9 @@ static class IngestBenchmark
                     ["peakMemoryMiBOfBaseline"] = parsed.Max(trial => trial.PeakMemoryMiB),
                     ["peakMemoryMiBOfLog"] = logged.Max(trial => trial.PeakMemoryMiB),
                     ["allocatedBytesPerChangeOfLog"] = logged.Select(trial => (double)trial.AllocatedBytes / trial.Count).Median(),
-                    ["cpuMicrosecondsPerChangeOfBaseline"] = parsed.Select(trial => trial.Values["cpuSeconds"] * 1e6 / trial.Count).Median(),
-                    ["cpuMicrosecondsPerChangeOfLog"] = logged.Select(trial => trial.Values["cpuSeconds"] * 1e6 / trial.Count).Median(),
-                    ["cpuMicrosecondsPerChangeProjected"] = projected.Select(trial => trial.Values["cpuSeconds"] * 1e6 / trial.Count).Median(),
+                    ["cpuMicrosecondsPerChangeOfBaseline"] = parsed.Select(trial => trial.CpuMicroseconds).Median(),
+                    ["cpuMicrosecondsPerChangeOfLog"] = logged.Select(trial => trial.CpuMicroseconds).Median(),
+                    ["cpuMicrosecondsPerChangeProjected"] = projected.Select(trial => trial.CpuMicroseconds).Median(),
                 },
                 PeakMemoryMiB = projected.Max(trial => trial.PeakMemoryMiB),
                 Runs = runs,

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using Replicator.Core.Kubernetes;
@@ -14,7 +13,7 @@ using Replicator.TestKit;
 
 namespace Replicator.Benchmarks;
 
-/// <summary>The sides of <see cref="IngestBenchmark"/>, each a process of its own.</summary>
+/// <summary>The sides of <see cref="IngestBenchmark"/>, each a process of its own. The list before the watch is their warm-up: the clocks of time and processor start when it is done.</summary>
 static class IngestTrials
 {
     public const string Parse = "parse";
@@ -30,27 +29,27 @@ static class IngestTrials
 
     public static Command Create()
     {
-        var (side, url, lines) = (new Argument<string>("SIDE"), new Argument<string>("URL"), new Argument<long>("LINES"));
-        var command = new Command(Verb) { side, url, lines };
+        var (side, url, listed, changes) = (new Argument<string>("SIDE"), new Argument<string>("URL"), new Argument<long>("LISTED"), new Argument<long>("CHANGES"));
+        var command = new Command(Verb) { side, url, listed, changes };
         command.Hidden = true;
         command.SetAction((result, cancellationToken) => result.GetValue(side) == Parse
-            ? ParseAsync(result.GetValue(url)!, result.GetValue(lines), cancellationToken)
-            : RecordAsync(result.GetValue(url)!, result.GetValue(lines), result.GetValue(side) == Projected, cancellationToken));
+            ? ParseAsync(result.GetValue(url)!, result.GetValue(listed), result.GetValue(changes), cancellationToken)
+            : RecordAsync(result.GetValue(url)!, result.GetValue(listed), result.GetValue(changes), result.GetValue(side) == Projected, cancellationToken));
         return command;
     }
 
-    public static Task<Trial> RunAsync(string side, string url, long lines, CancellationToken cancellationToken) =>
-        Trial.RunAsync(cancellationToken, Verb, side, url, lines.ToString(CultureInfo.InvariantCulture));
+    public static Task<Trial> RunAsync(string side, string url, long listed, long changes, CancellationToken cancellationToken) =>
+        Trial.RunAsync(cancellationToken, Verb, side, url, listed.ToString(CultureInfo.InvariantCulture), changes.ToString(CultureInfo.InvariantCulture));
 
     /// <summary>The baseline, as fast as we know how to write it: one buffer, no copy, no pipe.</summary>
-    static async Task ParseAsync(string url, long lines, CancellationToken cancellationToken)
+    static async Task ParseAsync(string url, long listed, long changes, CancellationToken cancellationToken)
     {
         using var client = new HttpClient { Timeout = Timeout.InfiniteTimeSpan };
-        var watch = Stopwatch.StartNew();
+        TrialClock? clock = null;
         using var response = await client.GetAsync($"{url}/api/v1/pods?watch=true", HttpCompletionOption.ResponseHeadersRead, cancellationToken);
         await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
         var buffer = new byte[1 << 20];
-        var (start, end, left) = (0, 0, lines);
+        var (start, end, left) = (0, 0, listed + changes);
         while (left > 0)
         {
             var feed = buffer.AsSpan(start, end - start).IndexOf((byte)'\n');
@@ -60,6 +59,8 @@ static class IngestTrials
                 start += feed + 1;
                 if (!line.RootElement.GetProperty("type"u8).ValueEquals("BOOKMARK"u8))
                     left--;
+                if (left == changes)
+                    clock ??= new TrialClock();
                 continue;
             }
             buffer.AsSpan(start, end - start).CopyTo(buffer);
@@ -69,10 +70,10 @@ static class IngestTrials
                 throw new BenchmarkException($"The feed ended {left} changes early.");
             end += read;
         }
-        Print(lines, watch.Elapsed);
+        clock!.Print(changes);
     }
 
-    static async Task RecordAsync(string url, long lines, bool projected, CancellationToken cancellationToken)
+    static async Task RecordAsync(string url, long listed, long changes, bool projected, CancellationToken cancellationToken)
     {
         using var folder = new TemporaryFolder();
         await File.WriteAllTextAsync(folder.File("kubeconfig"), $$"""
@@ -88,51 +89,49 @@ static class IngestTrials
         using var projector = new Projector(data.Events, data.Snapshots);
         var key = RedactionKey.LoadOrCreate(data.RedactionKeyPath);
         using var recorders = new RecorderSinks(data.Events, RecordedFeed.Cluster, RecordingRules.None, new RuleCounts(RecordedFeed.Cluster), () => new Redactor(key), new ReplicatorHealth(), TimeProvider.System);
-        var sinks = new CountingSinks(recorders, lines);
+        var sinks = new CountingSinks(recorders, listed, changes);
         var reflector = new Reflector(connection.Client, RecordedFeed.Pods, sinks, new ReflectorOptions { Problem = problem => Console.Error.WriteLine(problem.Message) }, TimeProvider.System);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var timer = new PeriodicTimer(PollPeriod);
 
-        var watch = Stopwatch.StartNew();
         var reflecting = Task.Run(() => reflector.RunAsync(stopping.Token), cancellationToken);
         var projecting = projected ? Task.Run(() => projector.RunAsync(stopping.Token), cancellationToken) : Task.CompletedTask;
         await await Task.WhenAny(sinks.Done, reflecting);
-        var (logged, head) = (watch.Elapsed, lines + Observations);
+        var head = listed + changes + Observations;
         while (projected && await data.Snapshots.GetCheckpointAsync(cancellationToken) < head)
         {
             if (projecting.IsFaulted)
                 await projecting;
             await timer.WaitForNextTickAsync(cancellationToken);
         }
-        var elapsed = watch.Elapsed;
+        sinks.Clock!.Stop();
 
         await stopping.CancelAsync();
         await reflecting;
         await projecting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (await data.Events.GetHeadAsync(cancellationToken) is var actual && actual != head)
             throw new BenchmarkException($"The log ends at position {actual} instead of {head}: the rate would be that of another work.");
-        Print(lines, elapsed, logged);
+        sinks.Clock.Print(sinks.Counted);
     }
 
-    static void Print(long lines, TimeSpan elapsed, TimeSpan? logged = null)
-    {
-        using var process = Process.GetCurrentProcess();
-        Trial.Print(lines, elapsed, new Dictionary<string, double> { ["cpuSeconds"] = process.TotalProcessorTime.TotalSeconds, ["loggedSeconds"] = (logged ?? elapsed).TotalSeconds });
-    }
-
-    /// <summary>The recorder's sinks, and word when so many changes are durable.</summary>
-    sealed class CountingSinks(IDeltaSinkFactory inner, long lines) : IDeltaSinkFactory
+    /// <summary>The recorder's sinks, a clock that starts when the list is durable, and word when all changes are.</summary>
+    sealed class CountingSinks(IDeltaSinkFactory inner, long listed, long changes) : IDeltaSinkFactory
     {
         readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        long _left = lines;
+        long _left = listed + changes;
 
         public Task Done => _done.Task;
 
-        public async ValueTask<IDeltaSink> OpenAsync(ResourceType type, CancellationToken cancellationToken) => new Sink(this, await inner.OpenAsync(type, cancellationToken));
+        public TrialClock? Clock { get; private set; }
+
+        /// <summary>How many changes came after the clock was started.</summary>
+        public long Counted { get; private set; }
+
+        public async ValueTask<IDeltaSink> OpenAsync(ResourceType type, CancellationToken cancellationToken) => new Sink(this, await inner.OpenAsync(type, cancellationToken), changes);
 
         public ValueTask HandleDiscoveryAsync(DiscoverySnapshot snapshot, CancellationToken cancellationToken) => inner.HandleDiscoveryAsync(snapshot, cancellationToken);
 
-        sealed class Sink(CountingSinks sinks, IDeltaSink inner) : IDeltaSink
+        sealed class Sink(CountingSinks sinks, IDeltaSink inner, long changes) : IDeltaSink
         {
             public string? ResumeVersion => inner.ResumeVersion;
 
@@ -142,7 +141,9 @@ static class IngestTrials
                 foreach (var delta in deltas)
                     count += delta.Object.IsEmpty ? 0 : 1;
                 await inner.HandleAsync(deltas, cancellationToken);
-                if ((sinks._left -= count) == 0)
+                if ((sinks._left -= count) <= changes && sinks.Clock is null)
+                    (sinks.Clock, sinks.Counted) = (new TrialClock(), sinks._left);
+                if (sinks._left == 0)
                     sinks._done.SetResult();
             }
 

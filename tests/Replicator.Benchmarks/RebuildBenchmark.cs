@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Diagnostics;
 using Replicator.Core.Projecting;
 using Replicator.Core.Storage;
 using Replicator.Storage.Sqlite;
@@ -49,7 +48,12 @@ static class RebuildBenchmark
                     new Measure("events read from the log with their states", reading.Select(trial => trial.PerSecond).Median(), "events/s"),
                     rebuilding.Zip(reading, (result, beside) => result.PerSecond / beside.PerSecond).Median(), RebuildClaim, IsFloor: true),
             ],
-            Details = new Dictionary<string, object> { ["peakMemoryMiBOfReading"] = reading.Max(trial => trial.PeakMemoryMiB) },
+            Details = new Dictionary<string, object>
+            {
+                ["peakMemoryMiBOfReading"] = reading.Max(trial => trial.PeakMemoryMiB),
+                ["cpuMicrosecondsPerEventOfReading"] = reading.Select(trial => trial.CpuMicroseconds).Median(),
+                ["cpuMicrosecondsPerEventOfRebuilding"] = rebuilding.Select(trial => trial.CpuMicroseconds).Median(),
+            },
             PeakMemoryMiB = rebuilding.Max(trial => trial.PeakMemoryMiB),
             Runs = runs,
             Seed = seed,
@@ -60,7 +64,7 @@ static class RebuildBenchmark
     {
         await using var data = await SqliteDataFolder.OpenAsync(path);
         using var projector = new Projector(data.Events, data.Snapshots);
-        var watch = Stopwatch.StartNew();
+        var clock = new TrialClock();
         var count = 0L;
         if (side == Rebuild)
         {
@@ -75,6 +79,6 @@ static class RebuildBenchmark
                     count += page.Events.Count;
             }
         }
-        Trial.Print(count, watch.Elapsed);
+        clock.Print(count);
     }
 }

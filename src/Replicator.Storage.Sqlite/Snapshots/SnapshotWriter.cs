@@ -24,6 +24,7 @@ sealed class SnapshotWriter : IDisposable
     readonly List<TypeState> _touched = [];
     readonly JsonTape _tape = new();
     readonly PooledBufferWriter _content = new();
+    bool _begun;
 
     public SnapshotWriter(string path)
     {
@@ -62,36 +63,64 @@ sealed class SnapshotWriter : IDisposable
         }
     }
 
-    /// <summary>The last position that is applied.</summary>
+    /// <summary>The last position that is applied, what is gathered included.</summary>
     public long Checkpoint { get; private set; }
+
+    /// <summary>How many events the open transaction holds.</summary>
+    public int Gathered { get; private set; }
 
     /// <summary>Applies what the generation has not yet of a page, and moves the checkpoint, in one transaction.</summary>
     public void Apply(EventPage page)
     {
+        Gather(page);
+        Commit();
+    }
+
+    /// <summary>Applies what the generation has not yet of a page in a transaction that stays open until <see cref="Commit"/>: a page of the file that several events change is then written once.</summary>
+    public void Gather(EventPage page)
+    {
         if (page.Position <= Checkpoint)
             return;
-        _database.Begin();
         try
         {
+            if (!_begun)
+                _database.Begin();
+            _begun = true;
             foreach (var recorded in page.Events)
             {
                 if (recorded.Position > Checkpoint)
                     Apply(recorded);
             }
+            Gathered += page.Events.Count;
+            Checkpoint = page.Position;
+        }
+        catch
+        {
+            Abandon();
+            throw;
+        }
+    }
+
+    /// <summary>Makes what is gathered durable and visible.</summary>
+    public void Commit()
+    {
+        if (!_begun)
+            return;
+        try
+        {
             foreach (var type in _touched)
                 Store(type);
             _touched.Clear();
             foreach (var cluster in _clusters.Values)
                 Store(cluster);
-            _updateCheckpoint.Bind(1, page.Position);
+            _updateCheckpoint.Bind(1, Checkpoint);
             _updateCheckpoint.Run();
             _database.Commit();
-            Checkpoint = page.Position;
+            (_begun, Gathered) = (false, 0);
         }
         catch
         {
-            _database.Rollback();
-            Load();
+            Abandon();
             throw;
         }
     }
@@ -100,6 +129,13 @@ sealed class SnapshotWriter : IDisposable
     {
         _content.Dispose();
         _database.Dispose();
+    }
+
+    void Abandon()
+    {
+        _database.Rollback();
+        (_begun, Gathered) = (false, 0);
+        Load();
     }
 
     void Load()

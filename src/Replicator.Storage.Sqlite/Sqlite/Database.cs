@@ -8,6 +8,11 @@ namespace Replicator.Storage.Sqlite.Sqlite;
 sealed class Database : IDisposable
 {
     const int BusyTimeoutMilliseconds = 30_000;
+    // 64 MiB: a checkpoint writes each page once, however often it changed since the last.
+    const int AutoCheckpointPages = 16_000;
+    // SQLite's own 2 MB does not hold the inner pages of a large cluster's indexes. What is not used is not taken.
+    const int ReadCacheKiB = 8 * 1024;
+    const int WriteCacheKiB = 32 * 1024;
 
     readonly SqliteConnection _connection;
     readonly List<Statement> _statements = [];
@@ -37,7 +42,8 @@ sealed class Database : IDisposable
             database.Execute("PRAGMA journal_mode = WAL");
             // FULL syncs the WAL at each commit: what is acknowledged survives a power cut. NORMAL keeps a file consistent but may lose its last commits, which a projection gets back from the log.
             database.Execute(mode == DatabaseMode.WriteDurably ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
-            database.Execute("PRAGMA wal_autocheckpoint = 4000");
+            database.Execute($"PRAGMA wal_autocheckpoint = {AutoCheckpointPages}");
+            database.Execute($"PRAGMA cache_size = -{(mode == DatabaseMode.Read ? ReadCacheKiB : WriteCacheKiB)}");
             database.Execute("PRAGMA temp_store = MEMORY");
             if (mode == DatabaseMode.Read)
                 database.Execute("PRAGMA query_only = ON");

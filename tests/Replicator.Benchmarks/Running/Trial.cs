@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Replicator.Benchmarks;
 
@@ -7,15 +8,23 @@ namespace Replicator.Benchmarks;
 /// <param name="Count">How many things it did.</param>
 /// <param name="Seconds">How long they took.</param>
 /// <param name="PeakMemoryMiB">The most memory that its process had resident.</param>
-/// <param name="AllocatedBytes">What its managed heap had to find room for over the whole run.</param>
+/// <param name="CpuSeconds">How much processor time its process took since its warm-up: what a busy machine changes least.</param>
+/// <param name="AllocatedBytes">What its managed heap had to find room for since its warm-up.</param>
 /// <param name="Values">What else it measured.</param>
-sealed record Trial(long Count, double Seconds, double PeakMemoryMiB, long AllocatedBytes, IReadOnlyDictionary<string, double> Values)
+sealed record Trial(long Count, double Seconds, double PeakMemoryMiB, double CpuSeconds, long AllocatedBytes, IReadOnlyDictionary<string, double> Values)
 {
+    [JsonIgnore]
     public double PerSecond => Count / Seconds;
 
-    /// <summary>Measures this process up to now and prints the trial as what <see cref="RunAsync"/> reads.</summary>
+    [JsonIgnore]
+    public double CpuMicroseconds => CpuSeconds * 1e6 / Count;
+
+    /// <summary>Measures this process from its start and prints the trial as what <see cref="RunAsync"/> reads.</summary>
     public static void Print(long count, TimeSpan elapsed, IReadOnlyDictionary<string, double>? values = null) =>
-        Console.WriteLine(JsonSerializer.Serialize(new Trial(count, elapsed.TotalSeconds, ProcessMemory.PeakMiB(), GC.GetTotalAllocatedBytes(), values ?? new Dictionary<string, double>())));
+        Print(new Trial(count, elapsed.TotalSeconds, ProcessMemory.PeakMiB(), Environment.CpuUsage.TotalTime.TotalSeconds, GC.GetTotalAllocatedBytes(), values ?? new Dictionary<string, double>()));
+
+    /// <summary>Prints the trial as what <see cref="RunAsync"/> reads.</summary>
+    public static void Print(Trial trial) => Console.WriteLine(JsonSerializer.Serialize(trial));
 
     /// <summary>Runs a hidden verb of this program in a process of its own, and reads the trial that it prints.</summary>
     /// <exception cref="BenchmarkException">It failed.</exception>
@@ -36,7 +45,7 @@ sealed record Trial(long Count, double Seconds, double PeakMemoryMiB, long Alloc
             {
                 var trial = trials[side][run] = await sides[side].Run();
                 await Console.Error.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
-                    $"run {run + 1} of {runs}, {sides[side].Name}: {trial.Count} in {trial.Seconds:F2} s, {trial.PerSecond:F0}/s, peak {trial.PeakMemoryMiB:F0} MiB, allocated {trial.AllocatedBytes / Math.Max(1, trial.Count)} B each"));
+                    $"run {run + 1} of {runs}, {sides[side].Name}: {trial.Count} in {trial.Seconds:F2} s, {trial.PerSecond:F0}/s, {trial.CpuSeconds / Math.Max(1, trial.Count) * 1e6:F1} us of processor each, peak {trial.PeakMemoryMiB:F0} MiB, allocated {trial.AllocatedBytes / Math.Max(1, trial.Count)} B each"));
             }
         }
         return trials;
