@@ -61,8 +61,8 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        using var slots = new SemaphoreSlim(options.ConcurrentLists);
-        var supervising = SuperviseAsync(slots, stop.Token);
+        using var turns = new ListTurns(options.ConcurrentLists);
+        var supervising = SuperviseAsync(turns, stop.Token);
         await Task.WhenAny(supervising, _fatal.Task).ConfigureAwait(false);
         await stop.CancelAsync().ConfigureAwait(false);
 
@@ -86,7 +86,7 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
             ExceptionDispatchInfo.Throw(failure);
     }
 
-    async Task SuperviseAsync(SemaphoreSlim slots, CancellationToken cancellationToken)
+    async Task SuperviseAsync(ListTurns turns, CancellationToken cancellationToken)
     {
         var backoff = new Backoff(time, _reflectorOptions.Jitter);
         var confirm = false;
@@ -96,7 +96,7 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
             try
             {
                 var snapshot = await _discovery.DiscoverAsync(cancellationToken).ConfigureAwait(false);
-                var uncertain = await ApplyAsync(snapshot, slots, cancellationToken).ConfigureAwait(false);
+                var uncertain = await ApplyAsync(snapshot, turns, cancellationToken).ConfigureAwait(false);
                 if (uncertain || confirm)
                     wait = options.DiscoveryConfirmation;
                 confirm = false;
@@ -121,7 +121,7 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
     }
 
     /// <summary>Starts what is new and stops what is gone for the second time. True where another look is needed soon.</summary>
-    async ValueTask<bool> ApplyAsync(DiscoverySnapshot snapshot, SemaphoreSlim slots, CancellationToken cancellationToken)
+    async ValueTask<bool> ApplyAsync(DiscoverySnapshot snapshot, ListTurns turns, CancellationToken cancellationToken)
     {
         if (!SameDocuments(_documents, snapshot.Documents))
         {
@@ -181,7 +181,7 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
                 continue;
             cancellationToken.ThrowIfCancellationRequested();
             var hinting = key == CustomResourceDefinitions || key == ApiServices;
-            var reflector = new Reflector(client, type, hinting ? new HintingSinks(sinks, _hints.Writer) : sinks, _reflectorOptions with { Restored = TellOthers }, time, slots);
+            var reflector = new Reflector(client, type, hinting ? new HintingSinks(sinks, _hints.Writer) : sinks, _reflectorOptions with { Restored = TellOthers }, time, turns);
             var started = new Running(reflector, _fatal, cancellationToken);
             lock (_gate)
                 _running[key] = started;

@@ -45,7 +45,7 @@ public sealed class Reflector
     readonly IDeltaSinkFactory _sinks;
     readonly ReflectorOptions _options;
     readonly TimeProvider _time;
-    readonly SemaphoreSlim? _listSlots;
+    readonly ListTurns? _turns;
     readonly Backoff _backoff;
     readonly DeltaBatch _batch;
     readonly JsonTape _tape = new();
@@ -81,7 +81,7 @@ public sealed class Reflector
     /// <param name="options">How to go about it.</param>
     /// <param name="time">The clock of back-offs, watchdogs and <see cref="Delta.ObservedAt"/>.</param>
     public Reflector(HttpClient client, ResourceType type, IDeltaSinkFactory sinks, ReflectorOptions options, TimeProvider time)
-        : this(client, type, sinks, options, time, listSlots: null)
+        : this(client, type, sinks, options, time, turns: null)
     {
     }
 
@@ -91,19 +91,19 @@ public sealed class Reflector
     /// <param name="options">How to go about it.</param>
     /// <param name="time">The clock of back-offs, watchdogs and <see cref="Delta.ObservedAt"/>.</param>
     public Reflector(IListerWatcher source, IDeltaSinkFactory sinks, ReflectorOptions options, TimeProvider time)
-        : this(source, sinks, options, time, listSlots: null)
+        : this(source, sinks, options, time, turns: null)
     {
     }
 
-    internal Reflector(HttpClient client, ResourceType type, IDeltaSinkFactory sinks, ReflectorOptions options, TimeProvider time, SemaphoreSlim? listSlots)
-        : this(new ListerWatcher(client, type), sinks, options, time, listSlots)
+    internal Reflector(HttpClient client, ResourceType type, IDeltaSinkFactory sinks, ReflectorOptions options, TimeProvider time, ListTurns? turns)
+        : this(new ListerWatcher(client, type), sinks, options, time, turns)
     {
     }
 
-    Reflector(IListerWatcher source, IDeltaSinkFactory sinks, ReflectorOptions options, TimeProvider time, SemaphoreSlim? listSlots)
+    Reflector(IListerWatcher source, IDeltaSinkFactory sinks, ReflectorOptions options, TimeProvider time, ListTurns? turns)
     {
         var type = source.Type;
-        (_source, Type, _sinks, _options, _time, _listSlots) = (source, type, sinks, options, time, listSlots);
+        (_source, Type, _sinks, _options, _time, _turns) = (source, type, sinks, options, time, turns);
         _backoff = new Backoff(time, options.Jitter);
         _batch = new DeltaBatch(options.MaxBatchDeltas, options.MaxBatchBytes);
         _tags = InformersTelemetry.Tags(type, options.Cluster);
@@ -366,7 +366,7 @@ public sealed class Reflector
         var (position, returned) = (0L, 0L);
         var body = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
         // A streaming list that stalls is no list: a server that ignores sendInitialEvents never ends it.
-        var pump = new ResponsePump(body, listing ? _options.ListSilence : silence, _options.BufferBytes, _time, Received, _options.Budget, cancellationToken);
+        var pump = new ResponsePump(body, listing ? _options.StreamSilence : silence, _options.BufferBytes, _time, Received, _options.Budget, cancellationToken);
         await using var disposal = pump.ConfigureAwait(false);
         while (true)
         {
@@ -413,6 +413,8 @@ public sealed class Reflector
         if (listing)
         {
             _streamingFailures += pump.Ending == ResponseEnding.Cut ? 1 : StreamingTries;
+            if (pump.Ending == ResponseEnding.Silent)
+                _turns?.ReportStall();
             return await AbortListAsync(
                 new Outcome(OutcomeKind.Failed, $"the streaming list broke off before its end ({pump.Failure ?? "the server closed it"})")).ConfigureAwait(false);
         }
@@ -564,10 +566,10 @@ public sealed class Reflector
 
     async ValueTask<Outcome> ListAsync(CancellationToken cancellationToken)
     {
-        if (_listSlots is not null)
+        if (_turns is not null)
         {
             SetState(ReflectorState.Waiting);
-            await _listSlots.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await _turns.Slots.WaitAsync(cancellationToken).ConfigureAwait(false);
             _holdsSlot = true;
         }
         SetState(ReflectorState.Listing);
@@ -575,7 +577,7 @@ public sealed class Reflector
         activity?.SetTag("resource", Type.GroupResource.ToString());
         try
         {
-            var outcome = _options.StreamingLists && !_streamingRefused && _streamingFailures < StreamingTries
+            var outcome = _options.StreamingLists && !_streamingRefused && _streamingFailures < StreamingTries && _turns?.StreamsStall != true
                 ? await StreamListAsync(cancellationToken).ConfigureAwait(false)
                 : await PageListAsync(cancellationToken).ConfigureAwait(false);
             if (outcome.Kind == OutcomeKind.NoStreaming)
@@ -798,7 +800,7 @@ public sealed class Reflector
     void ReleaseSlot()
     {
         if (_holdsSlot)
-            _listSlots!.Release();
+            _turns!.Slots.Release();
         _holdsSlot = false;
     }
 

@@ -11,8 +11,11 @@ public sealed record ReflectorOptions
     /// <summary>A watch that was silent, bookmarks included, for as long as it was to last and this besides is taken for dead. HTTP/2 pings find a dead connection sooner.</summary>
     public TimeSpan SilenceMargin { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>A list, or a streaming list before its end, that was silent for this long is taken for dead.</summary>
+    /// <summary>A list that was silent for this long is taken for dead.</summary>
     public TimeSpan ListSilence { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>A streaming list that was silent for this long before its end is given up for pages, and so are those of all types that list after it. client-go begins to warn at the same length.</summary>
+    public TimeSpan StreamSilence { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How long to wait for an answer to begin; an API server gives up at one minute.</summary>
     public TimeSpan AnswerTimeout { get; init; } = TimeSpan.FromSeconds(75);

@@ -22,6 +22,7 @@ sealed class ClusterRig : IAsyncDisposable
     ClusterConnection? _connection;
     CancellationTokenSource? _life;
     int _touches;
+    int _concurrentLists;
 
     ClusterRig(TestApiServer server)
     {
@@ -42,11 +43,11 @@ sealed class ClusterRig : IAsyncDisposable
     /// <summary>How often this run has looked for types.</summary>
     public int Looks { get; private set; }
 
-    public static async Task<ClusterRig> StartAsync(ServedType? type = null, Action<TestApiServer>? prepare = null)
+    public static async Task<ClusterRig> StartAsync(ServedType? type = null, Action<TestApiServer>? prepare = null, int concurrentLists = 8)
     {
         var server = await TestApiServer.StartAsync([ServedType.Pods(), ServedType.CustomResourceDefinitions(), ServedType.ApiServices(), .. type is null ? Array.Empty<ServedType>() : [type]]);
         prepare?.Invoke(server);
-        var rig = new ClusterRig(server);
+        var rig = new ClusterRig(server) { _concurrentLists = concurrentLists };
         server.Model.Put(rig.Pods, "shop", "web", "");
         rig.Run();
         await rig.UntilAsync(() => server.Model.Types.All(served => rig.IsWatching(served.GroupResource)));
@@ -59,7 +60,7 @@ sealed class ClusterRig : IAsyncDisposable
         _life = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, TestContext.Current.CancellationToken);
         Looks = 0;
         var asked = Server.Requests.Count;
-        _reflectors = new ClusterReflectors(_connection.Client, Sinks, new ClusterReflectorsOptions { Reflector = new ReflectorOptions { Jitter = () => 0 } }, _time);
+        _reflectors = new ClusterReflectors(_connection.Client, Sinks, new ClusterReflectorsOptions { ConcurrentLists = _concurrentLists, Reflector = new ReflectorOptions { Jitter = () => 0 } }, _time);
         Running = _reflectors.RunAsync(_life.Token);
         _asked = asked;
     }

@@ -35,6 +35,25 @@ public sealed class ListTests
     }
 
     [Fact]
+    public async Task Row_15_A_streaming_list_whose_end_does_not_come_is_given_up_for_pages()
+    {
+        await using var rig = await ReflectorRig.StartAsync(prepare: server => server.Faults.Always("stream", Fault.NoBookmarks), run: false);
+        rig.Run();
+        await rig.UntilAsync(() => rig.Log.Count == 5);
+        rig.Time.Advance(TimeSpan.FromSeconds(10));
+        await rig.CaughtUpAsync();
+        Assert.Equal(["stream pods", "list pods limit=500", "watch pods 4"], rig.Asked);
+    }
+
+    [Fact]
+    public async Task Row_15_One_type_finds_out_for_all_that_streaming_lists_do_not_end_there()
+    {
+        await using var rig = await ClusterRig.StartAsync(ServedType.ConfigMaps(), server => server.Faults.Always("stream", Fault.NoBookmarks), concurrentLists: 1);
+        Assert.Single(rig.Server.Requests, request => request.Verb == "stream");
+        await rig.CheckAsync();
+    }
+
+    [Fact]
     public async Task Row_15_A_page_shows_the_list_as_of_its_first_page()
     {
         await using var rig = await ReflectorRig.StartAsync(options: options => options with { PageSize = 1 }, prepare: server => server.StreamingLists = false, run: false);
