@@ -7,14 +7,12 @@ using Xunit;
 namespace Replicator.EndToEnd.Tests;
 
 /// <summary>The recorded shop, imported once and served over HTTP.</summary>
-public sealed class ImportedShop : IAsyncLifetime
+public sealed class ImportedShop : ServedShop, IAsyncLifetime
 {
     readonly TemporaryFolder _folder = new();
     ReplicatorHost? _host;
 
-    public HttpClient Client { get; } = new();
-
-    public string Folder => _folder.Path;
+    public override string Folder => _folder.Path;
 
     public async ValueTask InitializeAsync()
     {

@@ -11,7 +11,7 @@ using YamlDotNet.RepresentationModel;
 namespace Replicator.EndToEnd.Tests;
 
 /// <summary>What the API answers of the recorded shop, against the recording itself and kubectl's own answers.</summary>
-public sealed class RecordedShopTests(ImportedShop shop) : IClassFixture<ImportedShop>
+public abstract class ServedShopTests(ServedShop shop)
 {
     static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -28,26 +28,13 @@ public sealed class RecordedShopTests(ImportedShop shop) : IClassFixture<Importe
     }
 
     [Fact]
-    public async Task Complete_or_confessed_every_recorded_change_is_there_exactly_once()
-    {
-        var expected = RecordedShop.ReadChanges().Select(change => change.Key).ToHashSet();
-        var actual = new List<string>();
-        await foreach (var change in Changes(""))
-        {
-            if (change["name"]!.GetValue<string>().Length > 0)
-                actual.Add(RecordedShop.KeyOf(change));
-        }
-        Assert.Equal(actual.Distinct().Count(), actual.Count);
-        Assert.True(expected.Count > 1200, $"{expected.Count}");
-        Assert.Equal(expected.Order(), actual.Order());
-    }
-
-    [Fact]
     public async Task State_is_a_fold_of_the_log_equal_value_for_value_to_a_fold_of_the_recording()
     {
         var compared = 0;
         foreach (var type in RecordedShop.ReadChanges().GroupBy(change => (change.Group, change.Resource)))
         {
+            if (type.First().Stream == RecordedShop.Interrupted && !shop.EndsInPreferredVersions)
+                continue;
             var fold = new SortedDictionary<string, JsonNode>(StringComparer.Ordinal);
             foreach (var change in type)
             {
@@ -321,7 +308,7 @@ public sealed class RecordedShopTests(ImportedShop shop) : IClassFixture<Importe
         }
     }
 
-    async IAsyncEnumerable<JsonNode> Changes(string query)
+    protected async IAsyncEnumerable<JsonNode> Changes(string query)
     {
         using var response = await Send($"api/v1/clusters/shop/changes?{query}", "application/x-ndjson");
         using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(Cancel));
