@@ -34,8 +34,14 @@ public sealed record BusOptions
     public string? CertificateAuthorityFile { get; init; }
 
     /// <summary>How many messages may await the broker's confirmation at a time.</summary>
-    /// <remarks>A quorum queue confirms after an fsync, which many messages share: 256 keep it busy, and more than that made nothing faster.</remarks>
-    public int Window { get; init; } = 256;
+    /// <remarks>
+    /// A quorum queue confirms after an fsync, which many messages share. Fewer than the 128 frames that RabbitMQ.Client queues for its socket: where a connection breaks while that queue is full, 7.2.2 waits for room
+    /// for ever (rabbitmq/rabbitmq-dotnet-client#1930).
+    /// </remarks>
+    public int Window { get; init; } = 100;
+
+    /// <summary>How long the broker may confirm nothing of what is under way before it is sent again. Longer than the client needs to notice a dead connection by itself.</summary>
+    public TimeSpan ConfirmTimeout { get; init; } = TimeSpan.FromMinutes(2);
 
     /// <summary>As the health and the log name it.</summary>
     public override string ToString() => Transport == BusTransport.InMemory ? "the in-memory bus" : $"RabbitMQ at {Host}:{EffectivePort}{(VirtualHost == "/" ? "" : $"/{VirtualHost}")}";

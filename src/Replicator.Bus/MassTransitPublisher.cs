@@ -23,6 +23,7 @@ public sealed class MassTransitPublisher : IChangePublisher, IDisposable
 
     static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(500);
     static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(15);
+    static readonly TimeSpan WatchPeriod = TimeSpan.FromSeconds(10);
 
     readonly IBus _bus;
     readonly BusOptions _options;
@@ -32,13 +33,17 @@ public sealed class MassTransitPublisher : IChangePublisher, IDisposable
     readonly Dictionary<ObjectKey, Task> _last = [];
     readonly List<Task> _sending = [];
     readonly SemaphoreSlim _window;
+    readonly ITimer _watchdog;
     ISendEndpoint? _endpoint;
+    volatile Attempt? _current;
+    long _lastConfirmed;
     volatile string? _lastError;
 
     internal MassTransitPublisher(IBus bus, BusOptions options, TimeProvider time, ConnectionErrors errors, ILogger logger)
     {
         (_bus, _options, _time, _errors, _logger) = (bus, options, time, errors, logger);
         _window = new SemaphoreSlim(options.Window);
+        _watchdog = time.CreateTimer(_ => FailWhatIsStuck(), null, WatchPeriod, WatchPeriod);
     }
 
     /// <inheritdoc/>
@@ -68,14 +73,19 @@ public sealed class MassTransitPublisher : IChangePublisher, IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _window.Dispose();
+    public void Dispose()
+    {
+        _watchdog.Dispose();
+        _window.Dispose();
+    }
 
     /// <summary>Sends what is not confirmed yet, and returns when nothing is under way any more: all confirmed, or <see cref="Attempt.Error"/> set.</summary>
     async Task SendAsync(Attempt attempt, CancellationToken cancellationToken)
     {
-        attempt.Error = null;
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        attempt.Stop = stop;
+        attempt.Begin(stop);
+        Volatile.Write(ref _lastConfirmed, _time.GetTimestamp());
+        _current = attempt;
         for (var i = 0; i < attempt.Events.Count && attempt.Error is null; i++)
         {
             if (attempt.Confirmed[i])
@@ -97,7 +107,15 @@ public sealed class MassTransitPublisher : IChangePublisher, IDisposable
                 await SettleAsync().ConfigureAwait(false);
         }
         await SettleAsync().ConfigureAwait(false);
-        attempt.Stop = null;
+        _current = null;
+        await attempt.EndAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>The last resort where neither the client nor MassTransit notices that nothing will come any more.</summary>
+    void FailWhatIsStuck()
+    {
+        if (_current is { } attempt && _time.GetElapsedTime(Volatile.Read(ref _lastConfirmed)) is var silence && silence >= _options.ConfirmTimeout)
+            attempt.Fail(new TimeoutException(_errors.Last ?? $"Nothing was confirmed for {(long)silence.TotalSeconds} s."));
     }
 
     async Task SettleAsync()
@@ -130,6 +148,7 @@ public sealed class MassTransitPublisher : IChangePublisher, IDisposable
                 CoreTelemetry.PublishesInFlight.Add(-1);
             }
             attempt.Confirmed[index] = true;
+            Volatile.Write(ref _lastConfirmed, _time.GetTimestamp());
             CoreTelemetry.ConfirmDuration.Record(_time.GetElapsedTime(started).TotalSeconds);
         }
         catch (Exception exception)
@@ -198,25 +217,43 @@ public sealed class MassTransitPublisher : IChangePublisher, IDisposable
     /// <summary>A page on its way, over as many rounds as it takes.</summary>
     sealed class Attempt(IReadOnlyList<RecordedEvent> events)
     {
+        readonly Lock _lock = new();
+        CancellationTokenSource? _stop;
+        Task _stopping = Task.CompletedTask;
         Exception? _error;
 
         public IReadOnlyList<RecordedEvent> Events { get; } = events;
 
         public bool[] Confirmed { get; } = new bool[events.Count];
 
-        public CancellationTokenSource? Stop { get; set; }
+        /// <summary>What went wrong first in this round.</summary>
+        public Exception? Error => Volatile.Read(ref _error);
 
-        public Exception? Error
+        public void Begin(CancellationTokenSource stop)
         {
-            get => Volatile.Read(ref _error);
-            set => Volatile.Write(ref _error, value);
+            lock (_lock)
+                (_stop, _error) = (stop, null);
         }
 
         /// <summary>Keeps the first error and stops what is under way: MassTransit would go on trying for hours.</summary>
         public void Fail(Exception exception)
         {
-            if (Interlocked.CompareExchange(ref _error, exception, null) is null)
-                Stop!.Cancel();
+            lock (_lock)
+            {
+                if (_error is not null || _stop is null)
+                    return;
+                Volatile.Write(ref _error, exception);
+                _stopping = _stop.CancelAsync();
+            }
+        }
+
+        public Task EndAsync()
+        {
+            lock (_lock)
+            {
+                _stop = null;
+                return _stopping;
+            }
         }
     }
 }
