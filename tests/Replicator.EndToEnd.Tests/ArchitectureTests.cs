@@ -12,6 +12,7 @@ public sealed class ArchitectureTests
         ["Replicator.Contracts"] = [],
         ["Replicator.Informers"] = ["Replicator.Core"],
         ["Replicator.Storage.Sqlite"] = ["Replicator.Core"],
+        ["Replicator.Storage.EventStoreDb"] = ["Replicator.Core"],
         ["Replicator.Bus"] = ["Replicator.Core", "Replicator.Contracts"],
         ["Replicator.KubeApi"] = ["Replicator.Core"],
         ["Replicator.Server"] = ["Replicator.Core", "Replicator.KubeApi"],
