@@ -7,6 +7,9 @@ abstract class TestServer : IAsyncDisposable
 {
     public static string? Real { get; } = Environment.GetEnvironmentVariable("REPLICATOR_TEST_EVENTSTORE") is { Length: > 0 } named ? named : null;
 
+    /// <summary>A busy machine must not look like a broken one: without deadlines and probes only a broken connection fails.</summary>
+    public const string Patient = "&defaultDeadline=-1&gossipTimeout=600&keepAliveInterval=-1";
+
     /// <summary>How to reach it.</summary>
     public abstract string ConnectionString { get; }
 
@@ -27,7 +30,7 @@ abstract class TestServer : IAsyncDisposable
     /// <summary>A stand-in is killed and started again.</summary>
     sealed class StandInServer(EventStoreDbStandIn standIn) : TestServer
     {
-        public override string ConnectionString => standIn.ConnectionString;
+        public override string ConnectionString => standIn.ConnectionString + Patient;
         public override string StreamNamePrefix => "";
         public override Task CutAsync() => standIn.StopAsync();
         public override Task RestoreAsync() => standIn.StartAsync();
@@ -39,7 +42,7 @@ abstract class TestServer : IAsyncDisposable
     {
         readonly TcpProxy _proxy = new(server.Hosts[0].Host, server.Hosts[0].Port);
 
-        public override string ConnectionString => $"esdb://{(server.User is null ? "" : $"{server.User}:{server.Password}@")}127.0.0.1:{_proxy.Port}?tls=false";
+        public override string ConnectionString => $"esdb://{(server.User is null ? "" : $"{server.User}:{server.Password}@")}127.0.0.1:{_proxy.Port}?tls=false{Patient}";
         public override string StreamNamePrefix { get; } = $"test-{Guid.NewGuid():N}-";
 
         public override Task CutAsync()

@@ -152,7 +152,7 @@ sealed class BatchEncoder(EventStoreDbOptions options, WriterStates states) : ID
         var start = _buffer.WrittenCount;
         JsonPatch.Diff(_from, _from.Root, _to, _to.Root, _buffer);
         var length = _buffer.WrittenCount - start;
-        if (length <= state.Length / 2)
+        if (length < state.Length)
             (encoded.Body, encoded.DataStart, encoded.DataLength) = (new Body(BodyForm.Patch, known.Revision, known.Depth + 1, 0, null), start, length);
     }
 
