@@ -247,7 +247,11 @@ public sealed class Reflector
                 if (outcome.Message.Length > 0)
                     Report($"the watch broke off ({outcome.Message}); resuming from {_version ?? "a new list"}");
                 return;
-            case OutcomeKind.NoStreaming or OutcomeKind.NoPaging:
+            case OutcomeKind.NoStreaming:
+                if (_turns?.IsFirstRefusal() != false)
+                    Report(outcome.Message);
+                return;
+            case OutcomeKind.NoPaging:
                 Report(outcome.Message);
                 return;
             case OutcomeKind.Silent:
@@ -916,7 +920,7 @@ public sealed class Reflector
             return new Outcome(OutcomeKind.Throttled, message, status.RetryAfter);
         // 401, 403 and 404 would befall a paged list as well; what else is refused is the streaming list's parameters.
         if (request == "stream" && status.Code is >= 400 and < 500 and not (401 or 403 or 404))
-            return new Outcome(OutcomeKind.NoStreaming, $"the server grants no streaming list ({status}); taking pages");
+            return new Outcome(OutcomeKind.NoStreaming, $"the server grants no streaming list ({status}); taking pages, here and wherever else it grants none");
         // A version that a server cannot read will not become readable: another implementation has taken the server's place.
         if (request == "watch" && (status.Code is 400 or 422 || status.Message.Contains("resourceVersion: Invalid value", StringComparison.Ordinal)))
             return new Outcome(OutcomeKind.Expired, status.ToString());

@@ -32,6 +32,8 @@ sealed class ClusterRig : IAsyncDisposable
 
     public TestApiServer Server { get; }
 
+    public System.Collections.Concurrent.ConcurrentQueue<string> Problems { get; } = [];
+
     public RecorderSinks Sinks { get; }
 
     public Task Running { get; private set; } = Task.CompletedTask;
@@ -60,7 +62,7 @@ sealed class ClusterRig : IAsyncDisposable
         _life = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, TestContext.Current.CancellationToken);
         Looks = 0;
         var asked = Server.Requests.Count;
-        _reflectors = new ClusterReflectors(_connection.Client, Sinks, new ClusterReflectorsOptions { ConcurrentLists = _concurrentLists, Reflector = new ReflectorOptions { Jitter = () => 0 } }, _time);
+        _reflectors = new ClusterReflectors(_connection.Client, Sinks, new ClusterReflectorsOptions { ConcurrentLists = _concurrentLists, Reflector = new ReflectorOptions { Jitter = () => 0 }, Problem = problem => Problems.Enqueue(problem.Message) }, _time);
         Running = _reflectors.RunAsync(_life.Token);
         _asked = asked;
     }

@@ -54,6 +54,15 @@ public sealed class ListTests
     }
 
     [Fact]
+    public async Task Row_15_That_a_server_refuses_streaming_lists_is_said_once()
+    {
+        await using var rig = await ClusterRig.StartAsync(ServedType.ConfigMaps(), server => server.StreamingLists = false);
+        Assert.Equal(4, rig.Server.Requests.Count(request => request.Verb == "stream"));
+        Assert.Single(rig.Problems, problem => problem.Contains("grants no streaming list", StringComparison.Ordinal));
+        await rig.CheckAsync();
+    }
+
+    [Fact]
     public async Task Row_15_A_page_shows_the_list_as_of_its_first_page()
     {
         await using var rig = await ReflectorRig.StartAsync(options: options => options with { PageSize = 1 }, prepare: server => server.StreamingLists = false, run: false);

@@ -4,6 +4,7 @@ namespace Replicator.Informers;
 sealed class ListTurns(int concurrent) : IDisposable
 {
     volatile bool _streamsStall;
+    int _refusals;
 
     public SemaphoreSlim Slots { get; } = new(concurrent);
 
@@ -14,6 +15,9 @@ sealed class ListTurns(int concurrent) : IDisposable
     public bool StreamsStall => _streamsStall;
 
     public void ReportStall() => _streamsStall = true;
+
+    /// <summary>Whether it is the first streaming list that the server refuses: what follows is the same for every type, and worth one line.</summary>
+    public bool IsFirstRefusal() => Interlocked.Increment(ref _refusals) == 1;
 
     public void Dispose() => Slots.Dispose();
 }
