@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text.Json.Nodes;
-using Replicator.Core.Events;
 using Replicator.Core.Kubernetes;
 using Replicator.Core.Storage;
 using Replicator.TestKit;

@@ -2,7 +2,6 @@ using System.Text;
 using Replicator.Core.Events;
 using Replicator.Core.Kubernetes;
 using Replicator.Robustness;
-using Replicator.TestKit;
 using Replicator.TestKit.ApiServer;
 using Replicator.TestKit.Stores;
 using Xunit;

@@ -11,7 +11,6 @@ using Replicator.Core.Kubernetes;
 using Replicator.Core.Projecting;
 using Replicator.Core.Recording;
 using Replicator.Core.Redaction;
-using Replicator.Core.Storage;
 using Replicator.Storage.Sqlite;
 using Replicator.TestKit;
 using Xunit;

@@ -26,7 +26,7 @@ public sealed class ApiTests
             (after, more) = (page["after"]!.GetValue<long>(), page["more"]!.GetValue<bool>());
         }
         Assert.Equal(whole, pages);
-        Assert.Equal(0, (await rig.GetAsync("api/v1/clusters/test/changes?limit=0"))["items"]!.AsArray().Count);
+        Assert.Empty((await rig.GetAsync("api/v1/clusters/test/changes?limit=0"))["items"]!.AsArray());
     }
 
     [Fact]
