@@ -195,24 +195,24 @@ public sealed class ReplayServer : IAsyncDisposable
         return document;
     }
 
-    /// <summary>The recorded groups without what has not begun yet.</summary>
+    /// <summary>What clients older than aggregated discovery (1.26) ask for. Made from the aggregated document: the recorded plain one was fetched at another moment, and may lack groups that the recording holds.</summary>
     async Task WriteGroupsAsync(HttpContext context)
     {
-        var served = Aggregated("apis")["items"]!.AsArray().SelectMany(group => group!["versions"]!.AsArray().Select(version => $"{group["metadata"]!["name"]}/{version!["version"]}")).ToHashSet();
-        var document = JsonNode.Parse(ReadDocument("apis.json"))!;
-        var groups = document["groups"]!.AsArray();
-        foreach (var group in groups.ToList())
+        var groups = Aggregated("apis")["items"]!.AsArray().Select(group =>
         {
-            var versions = group!["versions"]!.AsArray();
-            foreach (var version in versions.Where(version => !served.Contains(version!["groupVersion"]!.GetValue<string>())).ToList())
-                versions.Remove(version);
-            if (versions.Count == 0)
-                groups.Remove(group);
-            else if (!served.Contains(group["preferredVersion"]!["groupVersion"]!.GetValue<string>()))
-                group["preferredVersion"] = versions[0]!.DeepClone();
-        }
+            var name = group!["metadata"]!["name"]!.GetValue<string>();
+            JsonNode Version(JsonNode? version) => new JsonObject { ["groupVersion"] = $"{name}/{version!["version"]}", ["version"] = version["version"]!.DeepClone() };
+            var versions = group["versions"]!.AsArray();
+            // The server lists versions in the order of its preference.
+            return (JsonNode)new JsonObject { ["name"] = name, ["versions"] = new JsonArray([.. versions.Select(Version)]), ["preferredVersion"] = Version(versions[0]) };
+        });
         context.Response.ContentType = "application/json";
-        await context.Response.WriteAsync(document.ToJsonString(), context.RequestAborted).ConfigureAwait(false);
+        await context.Response.WriteAsync(new JsonObject
+        {
+            ["kind"] = "APIGroupList",
+            ["apiVersion"] = "v1",
+            ["groups"] = new JsonArray([.. groups]),
+        }.ToJsonString(), context.RequestAborted).ConfigureAwait(false);
     }
 
     async Task ResourceListAsync(HttpContext context, string group, string version)
