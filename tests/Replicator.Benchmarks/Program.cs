@@ -18,12 +18,15 @@ static class BenchmarkProgram
             RebuildBenchmark.Create(),
             InformerBenchmark.Create(),
             ColdStartBenchmark.Create(),
+            MartenBenchmarks.CreateAppend(),
+            MartenBenchmarks.CreateProject(),
             // What a benchmark runs as a process of its own, so that neither heap nor compiled code is shared with the other side.
             FeedCommand.Create(),
             IngestTrials.Create(),
             AsOfBenchmark.CreateServer(),
             RebuildBenchmark.CreateTrial(),
             InformerTrials.Create(),
+            MartenTrials.Create(),
         };
         try
         {

@@ -13,6 +13,9 @@ public sealed class ArchitectureTests
         ["Replicator.Informers"] = ["Replicator.Core"],
         ["Replicator.Storage.Sqlite"] = ["Replicator.Core"],
         ["Replicator.Storage.EventStoreDb"] = ["Replicator.Core"],
+        ["Replicator.Storage.Marten"] = ["Replicator.Core"],
+        // A package id for the restore and nothing else.
+        ["Patched.DistributedLock.Postgres"] = [],
         ["Replicator.Bus"] = ["Replicator.Core", "Replicator.Contracts"],
         ["Replicator.KubeApi"] = ["Replicator.Core"],
         ["Replicator.Server"] = ["Replicator.Core", "Replicator.KubeApi"],

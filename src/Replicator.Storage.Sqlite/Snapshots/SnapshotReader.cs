@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Replicator.Core.Events;
 using Replicator.Core.Kubernetes;
+using Replicator.Core.Projecting;
 using Replicator.Core.Storage;
 using Replicator.Storage.Sqlite.Log;
 using Replicator.Storage.Sqlite.Sqlite;

@@ -316,7 +316,7 @@ sealed class SnapshotWriter : IDisposable
     {
         _tape.Parse(state);
         _content.Clear();
-        Snapshots.Facet.Write(_tape, _content);
+        Core.Projecting.Facet.Write(_tape, _content);
         var lookup = _facets.GetAlternateLookup<FacetKey.Span>();
         var key = new FacetKey.Span(type.Id, _content.WrittenSpan);
         if (lookup.TryGetValue(key, out var id))
@@ -340,7 +340,7 @@ sealed class SnapshotWriter : IDisposable
         _insertFacet.Bind(2, _content.WrittenSpan);
         _insertFacet.Run();
         var id = _database.LastInsertedRow;
-        var facet = Snapshots.Facet.Read(_content.WrittenSpan);
+        var facet = Core.Projecting.Facet.Read(_content.WrittenSpan);
         foreach (var (label, value) in facet.Labels)
         {
             _insertLabel.Bind(1, type.Id);

@@ -489,11 +489,14 @@ public abstract class EventStoreConformance : IAsyncLifetime
                 }
                 catch (StoreUnavailableException)
                 {
-                    await Task.Yield();
+                    await UntilBackAsync();
                 }
             }
         }, CancellationToken.None);
     }
+
+    /// <summary>Waits until a store that was taken away has been brought back.</summary>
+    protected virtual Task UntilBackAsync() => Task.CompletedTask;
 
     /// <summary>Waits for a condition that <paramref name="working"/> brings about; its failure is the test's.</summary>
     protected static async Task Until(Func<bool> condition, Task working)

@@ -6,6 +6,8 @@ namespace Replicator.TestKit.Stores;
 /// <summary>What an event store that lives in another process must do besides: say that it is away, lose nothing, and go on when it is back.</summary>
 public abstract class RemoteEventStoreConformance : EventStoreConformance
 {
+    TaskCompletionSource _back = Completed();
+
     /// <summary>Takes the store away at once, as a crash does. What it has acknowledged survives.</summary>
     protected abstract Task CutAsync();
 
@@ -17,7 +19,7 @@ public abstract class RemoteEventStoreConformance : EventStoreConformance
     {
         var writer = new Writer(Store, Pods);
         await writer.Append(("a", "1", "{}"));
-        await CutAsync();
+        await AwayAsync();
         Func<Task>[] calls =
         [
             () => writer.Append(("a", "2", "{}")),
@@ -32,7 +34,7 @@ public abstract class RemoteEventStoreConformance : EventStoreConformance
             Assert.DoesNotContain('\n', told.Message);
             Assert.EndsWith(".", told.Message, StringComparison.Ordinal);
         }
-        await RestoreAsync();
+        await BackAsync();
         await Persist(() => writer.Append(("a", "2", "{}")));
         Assert.Equal(writer.Written.Select(Show), await Shown(Store.ReadAllAsync(0, new ReadOptions(), Cancel)));
     }
@@ -65,10 +67,10 @@ public abstract class RemoteEventStoreConformance : EventStoreConformance
             var target = (rounds + 1) * between;
             await Until(() => Volatile.Read(ref acknowledged) >= target, writing);
             var before = Volatile.Read(ref unanswered);
-            await CutAsync();
+            await AwayAsync();
             // Both writers have found out.
             await Until(() => Volatile.Read(ref unanswered) >= before + writers.Length, writing);
-            await RestoreAsync();
+            await BackAsync();
         }
         await writing;
         var written = writers.Sum(writer => writer.Written.Count);
@@ -82,8 +84,29 @@ public abstract class RemoteEventStoreConformance : EventStoreConformance
         Assert.Equal(new LogVerification(written, null, null), await LogVerifier.VerifyAsync(Store, null, Cancel));
     }
 
+    protected override Task UntilBackAsync() => Volatile.Read(ref _back).Task;
+
+    async Task AwayAsync()
+    {
+        Volatile.Write(ref _back, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        await CutAsync();
+    }
+
+    async Task BackAsync()
+    {
+        await RestoreAsync();
+        Volatile.Read(ref _back).SetResult();
+    }
+
+    static TaskCompletionSource Completed()
+    {
+        var completed = new TaskCompletionSource();
+        completed.SetResult();
+        return completed;
+    }
+
     /// <summary>Repeats what a store that is away could not do, until it is done.</summary>
-    protected static async Task Persist(Func<Task> call, Action? refused = null)
+    protected async Task Persist(Func<Task> call, Action? refused = null)
     {
         while (true)
         {
@@ -96,7 +119,7 @@ public abstract class RemoteEventStoreConformance : EventStoreConformance
             {
                 Cancel.ThrowIfCancellationRequested();
                 refused?.Invoke();
-                await Task.Yield();
+                await UntilBackAsync();
             }
         }
     }

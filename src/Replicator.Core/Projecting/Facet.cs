@@ -1,11 +1,11 @@
 using Replicator.Core.Json;
 
-namespace Replicator.Storage.Sqlite.Snapshots;
+namespace Replicator.Core.Projecting;
 
-/// <summary>What an object is selected by: its labels and the uids of its owners.</summary>
+/// <summary>What an object is selected by: its labels and the uids of its owners. Many objects and most versions share one, so that a projection's index over them grows with the sets that exist.</summary>
 /// <param name="Labels">The labels.</param>
 /// <param name="Owners">The owners' uids.</param>
-sealed record Facet(IReadOnlyDictionary<string, string> Labels, IReadOnlyList<string> Owners)
+public sealed record Facet(IReadOnlyDictionary<string, string> Labels, IReadOnlyList<string> Owners)
 {
     /// <summary>Writes the facet of a state as the bytes that are its identity: the labels, then, behind a line feed (which canonical JSON never holds), the owner references.</summary>
     public static void Write(JsonTape tape, PooledBufferWriter content)
