@@ -10,7 +10,7 @@ sealed class ReplicatorProcess : IAsyncDisposable
     /// <summary>Nothing that a test waits for takes so long, however busy the machine: what lasts longer has hung.</summary>
     public static readonly TimeSpan Hung = TimeSpan.FromMinutes(3);
 
-    const int Interrupt = 2;
+    const int Terminate = 15;
 
     readonly Process _process;
     readonly Lock _lock = new();
@@ -84,10 +84,10 @@ sealed class ReplicatorProcess : IAsyncDisposable
         return _process.ExitCode;
     }
 
-    /// <summary>Ends it as Ctrl-C does and returns its exit code.</summary>
+    /// <summary>Ends it as a kubelet does, and Ctrl-C does the same, and returns its exit code. Whoever starts the tests in the background has its children ignore Ctrl-C's signal.</summary>
     public Task<int> InterruptAsync()
     {
-        Assert.Equal(0, kill(_process.Id, Interrupt));
+        Assert.Equal(0, kill(_process.Id, Terminate));
         return WaitForExitAsync();
     }
 
