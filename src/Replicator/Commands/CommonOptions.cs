@@ -30,12 +30,15 @@ static class CommonOptions
         return table;
     }
 
-    /// <summary>Writes a table without cutting its lines to the terminal's width where the output is not a terminal.</summary>
+    /// <summary>Writes a table without cutting its lines to the terminal's width where the output is not a terminal, and without the blanks by which the last column would be padded.</summary>
     public static void Write(Table table)
     {
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Out) });
-        if (Console.IsOutputRedirected)
-            console.Profile.Width = 10_000;
+        using var lines = new StringWriter();
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Interactive = InteractionSupport.No, Out = new AnsiConsoleOutput(lines) });
+        console.Profile.Width = Console.IsOutputRedirected ? 10_000 : new AnsiConsoleOutput(Console.Out).Width;
         console.Write(table);
+        using var reader = new StringReader(lines.ToString());
+        while (reader.ReadLine() is { } line)
+            Console.WriteLine(line.TrimEnd());
     }
 }
