@@ -222,9 +222,9 @@ sealed class SnapshotWriter(Database database, SnapshotTables tables) : IDisposa
             rows.ClusterMoments.Add((cluster.Id, recorded.Position, cluster.MaxOrder, cluster.MaxObservedAt));
         }
 
-        // A list comes in no order of versions, so that no moment within it bounds anything.
+        // A list comes in no order of versions, and a gap has none: no moment there bounds anything.
         type.SinceMoment++;
-        if (type.Synced && type.SinceMoment >= EventsPerMoment)
+        if (type.Synced && metadata.ResourceVersion.Length > 0 && type.SinceMoment >= EventsPerMoment)
         {
             type.SinceMoment = 0;
             rows.Moments.Add((type.Id, recorded.Position, order, observedAt));
@@ -250,7 +250,7 @@ sealed class SnapshotWriter(Database database, SnapshotTables tables) : IDisposa
                 updates.Add($"INSERT INTO {tables.Gaps} (type, position, from_version, from_time, reason) VALUES ($1, $2, $3, $4, $5)", type.Id, recorded.Position, metadata.GapFrom ?? "",
                     metadata.GapFromTime is { } time ? HashChain.Microseconds(time) : DBNull.Value, NoNul(metadata.Reason ?? ""));
                 break;
-            case EventType.Progressed:
+            case EventType.Progressed or EventType.RulesObserved:
                 break;
             default:
                 throw new StoreCorruptException($"The event at position {recorded.Position} has the unknown type {(int)recorded.Type}: a newer Replicator wrote it; upgrade this one.");

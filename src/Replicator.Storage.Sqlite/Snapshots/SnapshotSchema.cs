@@ -12,8 +12,8 @@ namespace Replicator.Storage.Sqlite.Snapshots;
 /// </remarks>
 static class SnapshotSchema
 {
-    /// <summary>Counts up with every change of the tables: a file of another version is rebuilt from the log.</summary>
-    public const int Version = 2;
+    /// <summary>Counts up with every change of the tables: a file of another version is rebuilt from the log. 3: the same tables, without moments at events that have no version.</summary>
+    public const int Version = 3;
 
     public static void Create(Database database) => database.Execute($"""
         BEGIN IMMEDIATE;

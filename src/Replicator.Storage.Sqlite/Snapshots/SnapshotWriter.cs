@@ -218,9 +218,9 @@ sealed class SnapshotWriter : IDisposable
             _insertClusterMoment.Run();
         }
 
-        // A list comes in no order of versions, so that no moment within it bounds anything.
+        // A list comes in no order of versions, and a gap has none: no moment there bounds anything.
         type.SinceMoment++;
-        if (type.Synced && type.SinceMoment >= EventsPerMoment)
+        if (type.Synced && metadata.ResourceVersion.Length > 0 && type.SinceMoment >= EventsPerMoment)
         {
             type.SinceMoment = 0;
             _insertMoment.Bind(1, type.Id);

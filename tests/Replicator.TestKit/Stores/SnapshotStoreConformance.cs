@@ -375,6 +375,38 @@ public abstract class SnapshotStoreConformance : IAsyncLifetime
         Assert.Equal("b3 e500", await AsOf(Cut.AtResourceVersion("500")));
     }
 
+    [Fact]
+    public async Task As_of_is_exact_around_a_gap_wherever_in_the_sparse_index_it_falls()
+    {
+        for (var changes = 250; changes < 260; changes++)
+        {
+            var cluster = $"g{changes}";
+            await Record(cluster, [.. Enumerable.Range(0, changes).Select(index => (index % 7, index % 5, false))]);
+            using (var recorder = await StreamRecorder.OpenAsync(Events, cluster, Pods.GroupResource, new Redactor(new byte[RedactionKey.Length]), TimeProvider.System, Cancel))
+            {
+                Delta Make(DeltaKind kind, int version, string text = "") => new()
+                {
+                    Kind = kind,
+                    ResourceVersion = version == 0 ? "" : version.ToString(CultureInfo.InvariantCulture),
+                    ObservedAt = Start.AddHours(1).AddSeconds(version),
+                    Provenance = Provenance.Watch,
+                    Type = Pods,
+                    Object = Encoding.UTF8.GetBytes(text),
+                };
+                Delta Pod(DeltaKind kind, int version) => Make(kind, version, $$$"""{"apiVersion":"v1","kind":"Pod","metadata":{"name":"o0","namespace":"ns0","resourceVersion":"{{{version}}}","uid":"{{{new Guid(0, 1, 0, new byte[8])}}}"},"n":{{{version}}}}""");
+                await recorder.HandleAsync([Make(DeltaKind.Gap, 0) with { Reason = "410 Expired" }, Make(DeltaKind.ListStarted, 0), Pod(DeltaKind.Listed, 900), Make(DeltaKind.ListCompleted, 1000)], Cancel);
+                await recorder.HandleAsync([.. Enumerable.Range(1001, 300).Select(version => Pod(DeltaKind.Modified, version))], Cancel);
+            }
+            await CatchUp();
+            var log = await Log(cluster);
+            foreach (var version in (int[])[2, changes / 2, changes, changes + 1, 1001, 1100, 1300])
+            {
+                var text = version.ToString(CultureInfo.InvariantCulture);
+                await Same(log, cluster, Cut.AtResourceVersion(text), other => other.Metadata.ResourceVersion.Length > 0 && ResourceVersion.Compare(other.Metadata.ResourceVersion, text) <= 0);
+            }
+        }
+    }
+
     /// <summary>Names, shapes (labels, owners) and deletions.</summary>
     static Gen<List<(int Name, int Shape, bool Deleted)>> Histories => Gen.Select(Gen.Int[0, 6], Gen.Int[0, 4], Gen.Int[0, 3].Select(number => number == 0)).List[1, 60];
 
