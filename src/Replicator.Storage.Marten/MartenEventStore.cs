@@ -15,8 +15,6 @@ namespace Replicator.Storage.Marten;
 public sealed class MartenEventStore : IEventStore
 {
     const int QueuedBatches = 256;
-    const int GroupEvents = 4096;
-    const long GroupBytes = 32L * 1024 * 1024;
 
     readonly Database _database;
     readonly AppendSignal _signal;
@@ -30,6 +28,9 @@ public sealed class MartenEventStore : IEventStore
         _signal = new AppendSignal(database);
         _writing = Task.Run(WriteAsync);
     }
+
+    /// <inheritdoc/>
+    public bool TakesAppendsAhead => true;
 
     /// <inheritdoc/>
     public async ValueTask<AppendResult> AppendAsync(StreamId stream, ExpectedRevision expected, IReadOnlyList<ProposedEvent> events, CancellationToken cancellationToken)
@@ -151,41 +152,59 @@ public sealed class MartenEventStore : IEventStore
         }
     }
 
+    /// <summary>Encodes what comes while what came before is being committed. There is one commit at a time, of all that was encoded meanwhile.</summary>
     async Task WriteAsync()
     {
-        using var writer = new LogWriter(_database);
-        var group = new List<AppendRequest>();
-        var refused = new List<AppendRequest>();
+        using var planner = new LogPlanner(_database);
+        using LogGroup first = new(), second = new();
+        var writer = new LogWriter(_database);
+        var (planned, committed) = (first, second);
         var again = new List<AppendRequest>();
-        while (again.Count > 0 || await _requests.Reader.WaitToReadAsync().ConfigureAwait(false))
+        var waiting = new Queue<AppendRequest>();
+        Task<bool>? committing = null;
+        Task<bool>? readable = null;
+        while (true)
         {
-            group.Clear();
-            group.AddRange(again);
-            again.Clear();
-            Gather(group);
-            await writer.AppendAsync(group, refused).ConfigureAwait(false);
-            if (refused.Count < group.Count)
-                _signal.Pulse();
-            // What stands in the way of these may have been in the group itself, and only now is it durable.
-            foreach (var request in refused)
+            if (committing is { IsCompleted: true })
             {
-                if (!await writer.AnswerAsync(request).ConfigureAwait(false))
-                    again.Add(request);
+                if (!await committing.ConfigureAwait(false))
+                {
+                    // What was planned on top of it must be planned anew, after what it leaves.
+                    planner.Forget();
+                    waiting = new Queue<AppendRequest>(again.Concat(planned.Requests).Concat(waiting));
+                    planned.Clear();
+                    again.Clear();
+                }
+                committed.Clear();
+                committing = null;
             }
-            refused.Clear();
-        }
-    }
-
-    /// <summary>Takes whatever waits, within the bounds of a transaction.</summary>
-    void Gather(List<AppendRequest> group)
-    {
-        var (events, bytes) = (0, 0L);
-        while (events < GroupEvents && bytes < GroupBytes && _requests.Reader.TryRead(out var request))
-        {
-            group.Add(request);
-            events += request.Events.Count;
-            foreach (var proposed in request.Events)
-                bytes += proposed.State.Length;
+            if (committing is null && !planned.IsEmpty)
+            {
+                (planned, committed) = (committed, planned);
+                var group = committed;
+                committing = Task.Run(async () =>
+                {
+                    var isRight = await writer.CommitAsync(group, again).ConfigureAwait(false);
+                    _signal.Pulse();
+                    return isRight;
+                });
+            }
+            if (!planned.IsFull && (waiting.TryDequeue(out var request) || _requests.Reader.TryRead(out request)))
+            {
+                await planner.PlanAsync(request, planned).ConfigureAwait(false);
+                continue;
+            }
+            if (committing is not null && (planned.IsFull || readable is { IsCompletedSuccessfully: true, Result: false }))
+            {
+                await committing.ConfigureAwait(false);
+                continue;
+            }
+            if (readable is null or { IsCompletedSuccessfully: true, Result: true })
+                readable = _requests.Reader.WaitToReadAsync().AsTask();
+            if (committing is not null)
+                await Task.WhenAny(committing, readable).ConfigureAwait(false);
+            else if (!await readable.ConfigureAwait(false))
+                return;
         }
     }
 }

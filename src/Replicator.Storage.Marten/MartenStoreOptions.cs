@@ -12,6 +12,12 @@ public sealed record MartenStoreOptions
     /// <summary>How many bytes of objects' last states the writer keeps to make patches from. An object that is not among them is stored whole.</summary>
     public long StateCacheBytes { get; init; } = 256L * 1024 * 1024;
 
+    /// <summary>How long an append waits for those of other processes before it fails, saying so.</summary>
+    public TimeSpan AppendWaitLimit { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How long an appender may be silent while others wait for it: then the server ends its session, so that a frozen process holds nobody up for ever.</summary>
+    public TimeSpan AppendHoldLimit { get; init; } = TimeSpan.FromSeconds(30);
+
     /// <summary>The clock.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 }

@@ -24,6 +24,9 @@ public sealed class MartenStores : IAsyncDisposable
     /// <summary>The followers' positions.</summary>
     public MartenCheckpointStore Checkpoints { get; }
 
+    /// <summary>The server and the database, without the secret.</summary>
+    public string Place => _database.Place;
+
     /// <summary>Prepares the stores of a database. Nothing is asked of the server yet: where it is away, the first call says so.</summary>
     /// <exception cref="ArgumentException">The connection string or an option is malformed.</exception>
     public static MartenStores Connect(string connectionString, MartenStoreOptions? options = null) => new(new Database(connectionString, options ?? new MartenStoreOptions()));

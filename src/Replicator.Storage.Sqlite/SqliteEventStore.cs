@@ -382,7 +382,7 @@ public sealed class SqliteEventStore : IEventStore
             {
                 foreach (var recorded in page.Events)
                 {
-                    if (recorded.Id != request.Events[index++].Id)
+                    if (!request.Events[index++].IsSame(recorded.Id, recorded.Hash.Span))
                         return null;
                     result = new AppendResult(recorded.Revision, recorded.Position);
                 }

@@ -23,7 +23,7 @@ sealed class ApiSession : IAsyncDisposable
     {
         if (!Directory.Exists(data))
             throw new CommandException($"There is no data folder '{data}': name one with --data, or make one with 'replicator up' or 'replicator import'.");
-        if (SqliteDataFolder.FindOwner(data) is { } owner)
+        if (DataFolder.FindOwner(data) is { } owner)
         {
             return owner.Url is { } url
                 ? new ApiSession(null, new Uri(url))

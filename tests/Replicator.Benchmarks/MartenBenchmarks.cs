@@ -16,8 +16,8 @@ static class MartenBenchmarks
     public static Command CreateAppend()
     {
         var (pods, changes, runs, seed) = (CommonOptions.Pods(), CommonOptions.Changes(), CommonOptions.Runs(3), CommonOptions.Seed());
-        pods.DefaultValueFactory = _ => 500;
-        changes.DefaultValueFactory = _ => 10_000;
+        pods.DefaultValueFactory = _ => 4_096;
+        changes.DefaultValueFactory = _ => 30_000;
         var command = new Command("append-marten", "Events a second into the log on PostgreSQL, against Marten's bare QuickAppend of the same rows.") { pods, changes, runs, seed };
         command.SetAction((result, cancellationToken) => RunAsync("append-marten", "events", AppendClaim, MartenTrials.BareAppend, "Marten's bare QuickAppend of the same rows", MartenTrials.Append, "events appended with expected revision, patches and positions in order",
             result.GetValue(pods), result.GetValue(changes), result.GetValue(runs), result.GetValue(seed), cancellationToken));
@@ -27,8 +27,8 @@ static class MartenBenchmarks
     public static Command CreateProject()
     {
         var (pods, changes, runs, seed) = (CommonOptions.Pods(), CommonOptions.Changes(), CommonOptions.Runs(3), CommonOptions.Seed());
-        pods.DefaultValueFactory = _ => 500;
-        changes.DefaultValueFactory = _ => 10_000;
+        pods.DefaultValueFactory = _ => 4_096;
+        changes.DefaultValueFactory = _ => 30_000;
         var command = new Command("project-marten", "Changes a second into the snapshots on PostgreSQL, against COPY of the same rows.") { pods, changes, runs, seed };
         command.SetAction((result, cancellationToken) => RunAsync("project-marten", "changes", ProjectClaim, MartenTrials.BareCopy, "one COPY of the same version rows", MartenTrials.Project, "changes projected, a page a transaction",
             result.GetValue(pods), result.GetValue(changes), result.GetValue(runs), result.GetValue(seed), cancellationToken));
@@ -54,7 +54,7 @@ static class MartenBenchmarks
         return new Report
         {
             Name = name,
-            Parameters = new Dictionary<string, object> { ["pods"] = pods, ["changes"] = changes, ["streams"] = MartenTrials.Streams, ["batch"] = MartenTrials.Batch },
+            Parameters = new Dictionary<string, object> { ["pods"] = pods, ["changes"] = changes, ["streams"] = AmplifiedEvents.Streams, ["batch"] = AmplifiedEvents.Batch },
             Claims =
             [
                 new Claim(name, new Measure(what, ours.Select(trial => trial.PerSecond).Median(), $"{unit}/s"), new Measure(baselineWhat, bare.Select(trial => trial.PerSecond).Median(), $"{unit}/s"),

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using JasperFx;
 using Npgsql;
 using NpgsqlTypes;
@@ -11,8 +13,6 @@ using Replicator.Core.Storage;
 using Replicator.Storage.Marten;
 using Replicator.Storage.Marten.Log;
 using Replicator.Storage.Marten.Postgres;
-using Replicator.TestKit;
-using Replicator.TestKit.Amplified;
 
 namespace Replicator.Benchmarks;
 
@@ -24,15 +24,7 @@ static class MartenTrials
     public const string BareCopy = "bare-copy";
     public const string Project = "project";
 
-    /// <summary>As many reflectors append at once.</summary>
-    public const int Streams = 4;
-
-    /// <summary>So many events make a batch, and a projected page.</summary>
-    public const int Batch = 256;
-
     const string Verb = "marten-trial";
-
-    static readonly ResourceType Pods = new("", "v1", "pods", "Pod", Namespaced: true);
 
     public static Command Create()
     {
@@ -41,7 +33,7 @@ static class MartenTrials
         command.Hidden = true;
         command.SetAction(async (result, cancellationToken) =>
         {
-            var streams = Enumerable.Range(0, Streams).Select(number => Events($"c{number}", result.GetValue(pods) / Streams, result.GetValue(changes) / Streams, result.GetValue(seed) + number)).ToList();
+            var streams = AmplifiedEvents.Create(result.GetValue(pods), result.GetValue(changes), result.GetValue(seed));
             var at = result.GetValue(connectionString)!;
             var run = result.GetValue(side) switch
             {
@@ -51,10 +43,9 @@ static class MartenTrials
                 Project => ProjectAsync(at, streams, cancellationToken),
                 var other => throw new BenchmarkException($"'{other}' is no side."),
             };
-            var elapsed = await run;
+            var (count, elapsed) = await run;
             using var process = Process.GetCurrentProcess();
-            var count = streams.Sum(stream => (long)stream.Count);
-            Trial.Print(count, elapsed, new Dictionary<string, double> { ["cpuSeconds"] = process.TotalProcessorTime.TotalSeconds, ["bytesPerState"] = streams.Sum(stream => stream.Sum(proposed => (double)proposed.State.Length)) / count });
+            Trial.Print(count, elapsed, new Dictionary<string, double> { ["cpuSeconds"] = process.TotalProcessorTime.TotalSeconds, ["bytesPerState"] = streams.Average(stream => stream.Average(proposed => (double)proposed.State.Length)) });
         });
         return command;
     }
@@ -62,74 +53,73 @@ static class MartenTrials
     public static Task<Trial> RunAsync(string side, string connectionString, int pods, int changes, int seed, CancellationToken cancellationToken) =>
         Trial.RunAsync(cancellationToken, Verb, side, connectionString, pods.ToString(CultureInfo.InvariantCulture), changes.ToString(CultureInfo.InvariantCulture), seed.ToString(CultureInfo.InvariantCulture));
 
-    static async Task<TimeSpan> AppendAsync(string connectionString, List<List<ProposedEvent>> streams, CancellationToken cancellationToken)
+    static async Task<(long Count, TimeSpan Elapsed)> AppendAsync(string connectionString, List<List<ProposedEvent>> streams, CancellationToken cancellationToken)
     {
         await using var stores = MartenStores.Connect(connectionString);
-        await stores.Events.GetHeadAsync(cancellationToken);
-        var watch = Stopwatch.StartNew();
-        await Task.WhenAll(streams.Select(async events =>
-        {
-            var (stream, revision) = (new StreamId(events[0].Metadata.Cluster, Pods.GroupResource), -1L);
-            foreach (var batch in events.Chunk(Batch))
-                revision = (await stores.Events.AppendAsync(stream, ExpectedRevision.Exactly(revision), batch, cancellationToken)).LastRevision;
-        }));
-        return watch.Elapsed;
+        return await AppendTrials.AppendAsync(stores.Events, streams, cancellationToken);
     }
 
     /// <summary>The rows that <see cref="AppendAsync"/> writes, encoded beforehand, by Marten's session and nothing else: a connection for each stream, a transaction for each batch.</summary>
-    static async Task<TimeSpan> BareAppendAsync(string connectionString, List<List<ProposedEvent>> streams, CancellationToken cancellationToken)
+    static async Task<(long Count, TimeSpan Elapsed)> BareAppendAsync(string connectionString, List<List<ProposedEvent>> streams, CancellationToken cancellationToken)
     {
         await using var database = new Database(connectionString, new MartenStoreOptions());
-        using var store = MartenLog.CreateStore(database, AutoCreate.None);
-        using var encoder = new BodyEncoder(long.MaxValue);
-        var encoded = streams.Select(events =>
+        using var store = MartenLog.CreateStore(database, AutoCreate.None, options => options.UseSystemTextJsonForSerialization(configure: json =>
         {
-            var stream = new StreamId(events[0].Metadata.Cluster, Pods.GroupResource);
-            return (Stream: stream.Name, Batches: events.Select((proposed, revision) =>
-            {
-                var (body, previous) = encoder.Encode(stream, revision, proposed);
-                var wrapped = EventBody.Wrap(proposed.Type, body);
-                (wrapped.Id, wrapped.Timestamp, wrapped.Headers) = (proposed.Id, proposed.Metadata.ObservedAt, EventHeaders.Encode(proposed, previous));
-                return wrapped;
-            }).Chunk(Batch).ToList());
-        }).ToList();
-        await using (var connection = await database.OpenAsync(cancellationToken))
+            json.Converters.Add(new RawHeadersConverter());
+            foreach (var one in EventBody.All)
+                json.Converters.Add(one.Converter);
+        }));
+        using var bodies = new BodyEncoder(long.MaxValue);
+        using var headers = new EventHeaders();
+        using var bytes = new PooledBufferWriter();
+        return await AppendTrials.RunAsync(streams, stream => AmplifiedEvents.StreamOf(stream).Name, (stream, revision, proposed) =>
         {
-            var watch = Stopwatch.StartNew();
-            await Task.WhenAll(encoded.Select(async one =>
-            {
-                foreach (var batch in one.Batches)
-                {
-                    await using var session = store.LightweightSession();
-                    session.Events.Append(one.Stream, batch);
-                    await session.SaveChangesAsync(cancellationToken);
-                }
-            }));
-            return watch.Elapsed;
-        }
+            bytes.Clear();
+            var previous = bodies.Encode(stream, revision, proposed, bytes);
+            var body = bytes.WrittenSpan.ToArray();
+            bytes.Clear();
+            headers.Encode(proposed, previous, bytes);
+            var wrapped = EventBody.Of(proposed.Type).Wrap(body);
+            (wrapped.Id, wrapped.Timestamp, wrapped.Headers) = (proposed.Id, proposed.Metadata.ObservedAt, new RawHeaders(bytes.WrittenSpan.ToArray()));
+            return wrapped;
+        }, async (stream, batch) =>
+        {
+            await using var session = store.LightweightSession();
+            session.Events.Append(stream, batch);
+            await session.SaveChangesAsync(cancellationToken);
+        });
     }
 
-    static async Task<TimeSpan> ProjectAsync(string connectionString, List<List<ProposedEvent>> streams, CancellationToken cancellationToken)
+    static async Task<(long Count, TimeSpan Elapsed)> ProjectAsync(string connectionString, List<List<ProposedEvent>> streams, CancellationToken cancellationToken)
     {
-        var pages = Recorded(streams).Chunk(Batch * 2).Select(events => new EventPage(events, events[^1].Position, null)).ToList();
+        var (warmUp, timed) = Recorded(streams);
         await using var stores = MartenStores.Connect(connectionString);
-        await stores.Snapshots.GetCheckpointAsync(cancellationToken);
+        foreach (var page in Pages(warmUp))
+            await stores.Snapshots.ApplyAsync(page, cancellationToken);
+        var pages = Pages(timed);
         var watch = Stopwatch.StartNew();
         foreach (var page in pages)
             await stores.Snapshots.ApplyAsync(page, cancellationToken);
-        return watch.Elapsed;
+        return (timed.Count, watch.Elapsed);
     }
 
+    static List<EventPage> Pages(List<RecordedEvent> events) => [.. events.Chunk(AmplifiedEvents.Batch * 2).Select(page => new EventPage(page, page[^1].Position, null))];
+
     /// <summary>The version rows that <see cref="ProjectAsync"/> writes, in one COPY into the same table.</summary>
-    static async Task<TimeSpan> BareCopyAsync(string connectionString, List<List<ProposedEvent>> streams, CancellationToken cancellationToken)
+    static async Task<(long Count, TimeSpan Elapsed)> BareCopyAsync(string connectionString, List<List<ProposedEvent>> streams, CancellationToken cancellationToken)
     {
-        var rows = Recorded(streams);
+        var (warmUp, timed) = Recorded(streams);
         var objects = new Dictionary<ObjectIdentity, long>();
         await using var source = NpgsqlDataSource.Create(connectionString);
         await using var connection = await source.OpenConnectionAsync(cancellationToken);
+        await CopyAsync(warmUp);
         var watch = Stopwatch.StartNew();
-        await using (var importer = await connection.BeginBinaryImportAsync("COPY replicator.snapshot0_versions (object, position, event, provenance, served, facet, observed_at, version, version_order, state) FROM STDIN (FORMAT BINARY)", cancellationToken))
+        await CopyAsync(timed);
+        return (timed.Count, watch.Elapsed);
+
+        async Task CopyAsync(List<RecordedEvent> rows)
         {
+            await using var importer = await connection.BeginBinaryImportAsync("COPY replicator.snapshot0_versions (object, position, event, provenance, served, facet, observed_at, version, version_order, state) FROM STDIN (FORMAT BINARY)", cancellationToken);
             foreach (var row in rows)
             {
                 if (!objects.TryGetValue(row.Metadata.Object, out var number))
@@ -144,28 +134,32 @@ static class MartenTrials
                 importer.Write(HashChain.Microseconds(row.Metadata.ObservedAt));
                 importer.Write(row.Metadata.ResourceVersion);
                 importer.Write($"{row.Metadata.ResourceVersion.Length:00000}{row.Metadata.ResourceVersion}");
-                importer.Write(row.State.ToArray(), NpgsqlDbType.Json);
+                importer.Write(row.State, NpgsqlDbType.Json);
             }
             await importer.CompleteAsync(cancellationToken);
         }
-        return watch.Elapsed;
     }
 
-    /// <summary>The streams' events as a log has them, batch by batch.</summary>
-    static List<RecordedEvent> Recorded(List<List<ProposedEvent>> streams)
+    /// <summary>The streams' events as a log has them, batch by batch: those of the first lists, and those that follow.</summary>
+    static (List<RecordedEvent> WarmUp, List<RecordedEvent> Timed) Recorded(List<List<ProposedEvent>> streams)
     {
-        var recorded = new List<RecordedEvent>();
+        var (warmUp, timed, position) = (new List<RecordedEvent>(), new List<RecordedEvent>(), 0L);
+        var batches = streams.Select(AmplifiedEvents.Batches).ToList();
         var revisions = new Dictionary<string, long>();
-        foreach (var batch in Enumerable.Range(0, streams.Max(stream => stream.Count) / Batch + 1).SelectMany(number => streams.Select(stream => stream.Skip(number * Batch).Take(Batch))))
+        Record(warmUp, [.. batches.Select(one => one.WarmUp)]);
+        Record(timed, [.. batches.Select(one => one.Timed)]);
+        return (warmUp, timed);
+
+        void Record(List<RecordedEvent> into, List<List<ProposedEvent[]>> parts)
         {
-            foreach (var proposed in batch)
+            foreach (var proposed in Enumerable.Range(0, parts.Max(part => part.Count)).SelectMany(number => parts.Where(part => number < part.Count).SelectMany(part => part[number])))
             {
                 var cluster = proposed.Metadata.Cluster;
                 var revision = revisions[cluster] = revisions.GetValueOrDefault(cluster, -1) + 1;
-                recorded.Add(new RecordedEvent
+                into.Add(new RecordedEvent
                 {
-                    Position = recorded.Count + 1,
-                    Stream = new StreamId(cluster, Pods.GroupResource),
+                    Position = ++position,
+                    Stream = new StreamId(cluster, AmplifiedEvents.Pods.GroupResource),
                     Revision = revision,
                     Id = proposed.Id,
                     Type = proposed.Type,
@@ -175,41 +169,18 @@ static class MartenTrials
                 });
             }
         }
-        return recorded;
     }
 
-    static List<ProposedEvent> Events(string cluster, int pods, int changes, int seed)
+    /// <summary>Headers that are encoded already, handed to Marten's serializer as they are.</summary>
+    sealed class RawHeaders(byte[] json) : Dictionary<string, object>
     {
-        var (tape, chain, hash) = (new JsonTape(), new HashChain(), Array.Empty<byte>());
-        var events = new List<ProposedEvent>();
-        using (chain)
-        {
-            foreach (var line in new PodAmplifier(TestRecordings.Shop, pods, changes, seed).ReadLines())
-            {
-                if (line.Type == "BOOKMARK")
-                    continue;
-                tape.Parse(line.Json);
-                tape.TryGetProperty(tape.Root, "object"u8, out var node);
-                using var state = new PooledBufferWriter();
-                CanonicalJson.Write(tape, node, state);
-                tape.TryGetProperty(node, "metadata"u8, out var meta);
-                string Text(ReadOnlySpan<byte> name) => tape.TryGetProperty(meta, name, out var value) ? tape.GetString(value) : "";
-                var type = line.Type switch { "ADDED" => EventType.ObjectAdded, "DELETED" => EventType.ObjectDeleted, _ => EventType.ObjectModified };
-                var metadata = new EventMetadata
-                {
-                    Cluster = cluster,
-                    Type = Pods,
-                    Object = new ObjectIdentity(Text("namespace"u8), Text("name"u8), Text("uid"u8)),
-                    ResourceVersion = Text("resourceVersion"u8),
-                    ObservedAt = HashChain.FromMicroseconds(line.Microseconds),
-                    Provenance = line.IsInitial ? Provenance.List : Provenance.Watch,
-                };
-                var next = new byte[HashChain.HashLength];
-                chain.Compute(hash, type, metadata, state.WrittenSpan, next);
-                hash = next;
-                events.Add(new ProposedEvent { Id = EventId.ForObject(cluster, metadata.Object.Uid, metadata.ResourceVersion, 0, type), Type = type, Metadata = metadata, State = state.WrittenSpan.ToArray(), Hash = next });
-            }
-        }
-        return events;
+        public ReadOnlyMemory<byte> Json { get; } = json;
+    }
+
+    sealed class RawHeadersConverter : JsonConverter<RawHeaders>
+    {
+        public override RawHeaders Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => throw new NotSupportedException("These headers are only written.");
+
+        public override void Write(Utf8JsonWriter writer, RawHeaders value, JsonSerializerOptions options) => writer.WriteRawValue(value.Json.Span, skipInputValidation: true);
     }
 }

@@ -18,7 +18,9 @@ static class BenchmarkProgram
             RebuildBenchmark.Create(),
             InformerBenchmark.Create(),
             ColdStartBenchmark.Create(),
+            SqliteAppendBenchmark.Create(),
             MartenBenchmarks.CreateAppend(),
+            EventStoreDbAppendBenchmark.Create(),
             MartenBenchmarks.CreateProject(),
             // What a benchmark runs as a process of its own, so that neither heap nor compiled code is shared with the other side.
             FeedCommand.Create(),
@@ -26,7 +28,9 @@ static class BenchmarkProgram
             AsOfBenchmark.CreateServer(),
             RebuildBenchmark.CreateTrial(),
             InformerTrials.Create(),
+            SqliteAppendBenchmark.CreateTrial(),
             MartenTrials.Create(),
+            EventStoreDbAppendBenchmark.CreateTrial(),
         };
         try
         {

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Replicator.Core.Events;
 using Replicator.Core.Kubernetes;
@@ -273,6 +275,37 @@ public sealed class EventStoreDbBehaviourTests : IAsyncLifetime
         await Open($"{standIn.ConnectionString}&tlsCaFile={authority}{TestServer.Patient}").AppendAsync(Stream, ExpectedRevision.NoStream, [Event("a", 1)], Cancel);
         Assert.NotEqual(0, await Open($"{standIn.ConnectionString}&tlsVerifyCert=false{TestServer.Patient}").GetHeadAsync(Cancel));
         await Assert.ThrowsAsync<StoreUnavailableException>(async () => await Open($"{standIn.ConnectionString}&maxDiscoverAttempts=1{TestServer.Patient}").GetHeadAsync(Cancel));
+    }
+
+    [Fact]
+    public async Task A_user_is_known_by_the_certificate_that_the_connection_string_names()
+    {
+        using var folder = new TemporaryFolder();
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var now = TimeProvider.System.GetUtcNow();
+        using var certificate = new CertificateRequest("CN=replicator", key, HashAlgorithmName.SHA256).CreateSelfSigned(now.AddDays(-1), now.AddDays(1));
+        await File.WriteAllTextAsync(folder.File("user.crt"), certificate.ExportCertificatePem(), Cancel);
+        await File.WriteAllTextAsync(folder.File("user.key"), key.ExportPkcs8PrivateKeyPem(), Cancel);
+        var standIn = await StandInAsync(new StandInOptions { Tls = true, UserCertificate = certificate.Thumbprint });
+        var without = $"{standIn.ConnectionString}&tlsVerifyCert=false&maxDiscoverAttempts=1{TestServer.Patient}";
+        await Open($"{without}&userCertFile={folder.File("user.crt")}&userKeyFile={folder.File("user.key")}").AppendAsync(Stream, ExpectedRevision.NoStream, [Event("a", 1)], Cancel);
+        await Assert.ThrowsAsync<StoreUnavailableException>(async () => await Open(without).GetHeadAsync(Cancel));
+        await Assert.ThrowsAsync<FormatException>(() => Task.FromResult(Open($"{without}&userCertFile={folder.File("user.crt")}")));
+    }
+
+    [Fact]
+    public async Task A_batch_whose_metadata_alone_exceeds_an_append_goes_in_parts_and_a_retry_completes_one_that_was_broken_off()
+    {
+        var (standIn, store) = await StartAsync(new StandInOptions { MaxAppendSize = 256 * 1024 });
+        var batch = Enumerable.Range(1, 2_000).Select(version => Event($"o{version}", version, $$"""{"n":{{version}}}""")).ToArray();
+        await store.AppendAsync(new StreamId("d", Pods.GroupResource), ExpectedRevision.NoStream, [Event("a", 1)], Cancel);
+        // Refused once at the size that was believed; then the second part is not written.
+        standIn.Inject(StandInFault.None, StandInFault.None, StandInFault.Timeout);
+        await Assert.ThrowsAsync<StoreUnavailableException>(async () => await store.AppendAsync(Stream, ExpectedRevision.NoStream, batch, Cancel));
+        var begun = standIn.Log.Records.Count(record => record.Stream == Stream.Name);
+        Assert.InRange(begun, 1, batch.Length - 1);
+        Assert.Equal(1_999, (await store.AppendAsync(Stream, ExpectedRevision.NoStream, batch, Cancel)).LastRevision);
+        Assert.Equal(batch.Select(proposed => $"{proposed.Metadata.Object.Name} {proposed.Metadata.ResourceVersion}").Prepend("a 1"), await ReadAsync(store));
     }
 
     async Task<EventStoreDbStandIn> StandInAsync(StandInOptions options)

@@ -1,4 +1,5 @@
 using Replicator.TestKit.EventStoreDb;
+using Replicator.TestKit.Network;
 
 namespace Replicator.Storage.EventStoreDb.Tests;
 
@@ -53,14 +54,10 @@ abstract class TestServer : IAsyncDisposable
 
         public override Task RestoreAsync()
         {
-            _proxy.Restore();
+            _proxy.Mend();
             return Task.CompletedTask;
         }
 
-        public override ValueTask DisposeAsync()
-        {
-            _proxy.Dispose();
-            return ValueTask.CompletedTask;
-        }
+        public override ValueTask DisposeAsync() => _proxy.DisposeAsync();
     }
 }

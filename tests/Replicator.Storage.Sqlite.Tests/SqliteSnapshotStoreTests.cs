@@ -31,9 +31,9 @@ public sealed class SqliteSnapshotStoreTests : SnapshotStoreConformance
         var refused = await Assert.ThrowsAsync<StoreUnavailableException>(() => SqliteDataFolder.OpenAsync(_folder.Path));
         Assert.Contains($"process {Environment.ProcessId}", refused.Message, StringComparison.Ordinal);
         Assert.Contains("http://127.0.0.1:7070", refused.Message, StringComparison.Ordinal);
-        Assert.Equal(new DataFolderOwner(Environment.ProcessId, "http://127.0.0.1:7070"), SqliteDataFolder.FindOwner(_folder.Path));
+        Assert.Equal(new DataFolderOwner(Environment.ProcessId, "http://127.0.0.1:7070"), DataFolder.FindOwner(_folder.Path));
         await CloseAsync();
-        Assert.Null(SqliteDataFolder.FindOwner(_folder.Path));
+        Assert.Null(DataFolder.FindOwner(_folder.Path));
         await OpenAsync();
     }
 

@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -111,7 +112,17 @@ public sealed class EventStoreDbStandIn : IAsyncDisposable
             {
                 listen.Protocols = HttpProtocols.Http2;
                 if (_options.Tls)
-                    listen.UseHttps(_certificate ??= CreateCertificate());
+                {
+                    listen.UseHttps(https =>
+                    {
+                        https.ServerCertificate = _certificate ??= CreateCertificate();
+                        if (_options.UserCertificate is { } thumbprint)
+                        {
+                            https.ClientCertificateMode = ClientCertificateMode.RequireCertificate;
+                            https.ClientCertificateValidation = (shown, _, _) => shown.Thumbprint == thumbprint;
+                        }
+                    });
+                }
             });
         });
         builder.Services.Configure<Microsoft.Extensions.Hosting.HostOptions>(host => host.ShutdownTimeout = TimeSpan.Zero);

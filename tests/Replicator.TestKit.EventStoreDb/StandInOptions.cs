@@ -9,6 +9,8 @@ public sealed record StandInOptions
     public StandInCluster? Cluster { get; init; }
     /// <summary>Whether it speaks TLS, with a certificate of its own making.</summary>
     public bool Tls { get; init; }
+    /// <summary>The thumbprint of the certificate that clients must show, with <see cref="Tls"/>; none by default.</summary>
+    public string? UserCertificate { get; init; }
     /// <summary>Whether it has BatchAppend; servers before 21.10 have not.</summary>
     public bool BatchAppend { get; init; } = true;
     /// <summary>Whether it says what it can do; servers before 21.10 do not.</summary>

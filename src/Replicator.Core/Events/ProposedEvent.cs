@@ -19,4 +19,7 @@ public sealed class ProposedEvent
     public ReadOnlyMemory<byte> PreviousState { get; init; }
     /// <summary>SHA-256 over the predecessor's hash, the metadata and the state: see <see cref="HashChain"/>.</summary>
     public required ReadOnlyMemory<byte> Hash { get; init; }
+
+    /// <summary>Whether an event that a store holds is this one, appended before: by id and hash. By the id alone two collectors of one cluster, which propose the same change under the same id but with hashes of their own, would take each other's events for theirs.</summary>
+    public bool IsSame(Guid id, ReadOnlySpan<byte> hash) => Id == id && Hash.Span.SequenceEqual(hash);
 }

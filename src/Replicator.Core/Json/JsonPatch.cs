@@ -50,4 +50,16 @@ public static class JsonPatch
         using var applier = JsonPatchApplier.Take();
         applier.Apply(document.Span, patch.Span, result);
     }
+
+    /// <inheritdoc cref="Apply(ReadOnlyMemory{byte}, ReadOnlyMemory{byte}, IBufferWriter{byte})"/>
+    /// <param name="document">The tape of the document to change; it stays as it is.</param>
+    /// <param name="node">The node to change.</param>
+    /// <param name="patch">A JSON Patch, its paths relative to the node.</param>
+    /// <param name="result">Receives the canonical result.</param>
+    public static void Apply(JsonTape document, int node, ReadOnlyMemory<byte> patch, IBufferWriter<byte> result)
+    {
+        ArgumentNullException.ThrowIfNull(document);
+        using var applier = JsonPatchApplier.Take();
+        applier.Apply(document, node, patch.Span, result);
+    }
 }

@@ -17,7 +17,7 @@ sealed class JsonPatchApplier : IDisposable
     [ThreadStatic]
     static JsonPatchApplier? _cached;
 
-    readonly JsonTape _document = new();
+    readonly JsonTape _ownDocument = new();
     readonly JsonTape _patch = new();
     readonly PooledBufferWriter _names = new();
     readonly PooledBufferWriter _path = new();
@@ -38,7 +38,7 @@ sealed class JsonPatchApplier : IDisposable
     /// <summary>Keeps this one for the thread's next patch, unless an unusually large document has swollen it.</summary>
     public void Dispose()
     {
-        if (_document.RetainedBytes + _patch.RetainedBytes + _output.Capacity + _expected.Capacity <= MaxRetainedBytes)
+        if (_ownDocument.RetainedBytes + _patch.RetainedBytes + _output.Capacity + _expected.Capacity <= MaxRetainedBytes)
         {
             _cached = this;
             return;
@@ -51,13 +51,18 @@ sealed class JsonPatchApplier : IDisposable
 
     public void Apply(ReadOnlySpan<byte> document, ReadOnlySpan<byte> patch, IBufferWriter<byte> result)
     {
-        _document.Parse(document);
+        _ownDocument.Parse(document);
+        Apply(_ownDocument, _ownDocument.Root, patch, result);
+    }
+
+    public void Apply(JsonTape document, int node, ReadOnlySpan<byte> patch, IBufferWriter<byte> result)
+    {
         _patch.Parse(patch);
         if (_patch.Kind(_patch.Root) != JsonKind.Array)
             throw new JsonPatchException(-1, "", $"a patch is an array of operations, not of kind {_patch.Kind(_patch.Root)}");
         _names.Clear();
         _count = 0;
-        _root = Closed(_document, _document.Root);
+        _root = Closed(document, node);
         _operation = 0;
         foreach (var operation in _patch.Elements(_patch.Root))
         {

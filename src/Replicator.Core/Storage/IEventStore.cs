@@ -12,7 +12,7 @@ public interface IEventStore : IAsyncDisposable
 
     /// <summary>Appends a batch to a stream, whole or not at all, and returns when it is durable.</summary>
     /// <remarks>
-    /// A retry of a batch that was already appended (same ids at the place that <paramref name="expected"/> names) succeeds and returns the original result.
+    /// A retry of a batch that was already appended (same ids and hashes at the exact place that <paramref name="expected"/> names) succeeds and returns the original result: see <see cref="ProposedEvent.IsSame"/>.
     /// </remarks>
     /// <exception cref="WrongExpectedRevisionException">The stream is not at <paramref name="expected"/>: somebody else writes to it.</exception>
     /// <exception cref="StoreUnavailableException">The store cannot take it now (disk full or read-only, server away); nothing was appended as far as is known, and the batch may be retried.</exception>

@@ -12,33 +12,41 @@ sealed class BodyEncoder(long stateCacheBytes) : IDisposable
     const int PatchesPerKeyframe = 32;
 
     static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
-    static readonly byte[] Empty = "{}"u8.ToArray();
 
     readonly StateCache _states = new(stateCacheBytes);
+    readonly JsonTape _from = new(), _to = new();
     readonly PooledBufferWriter _patch = new(), _check = new();
+    readonly Utf8JsonWriter _writer = new(Stream.Null, Options);
 
-    /// <summary>Encodes the event that will be at a revision of a stream.</summary>
-    public (byte[] Body, long? Previous) Encode(StreamId stream, long revision, ProposedEvent proposed)
+    /// <summary>Writes the body of the event that will be at a revision of a stream, and returns the revision whose state it is a patch from; null where it is none.</summary>
+    public long? Encode(StreamId stream, long revision, ProposedEvent proposed, PooledBufferWriter body)
     {
         var state = proposed.State;
         if (state.IsEmpty)
         {
             if (proposed.Type == EventType.ObjectDeleted)
                 _states.Remove(stream, proposed.Metadata.Object);
-            return (Empty, null);
+            body.Write("{}"u8);
+            return null;
         }
         if (proposed.Metadata.Object == default || proposed.Metadata.Object.Name.Length == 0)
-            return (Whole(state.Span), null);
+        {
+            Whole(state.Span, body);
+            return null;
+        }
         var last = _states.Find(stream, proposed.Metadata.Object);
         var (previous, patches) = ((long?)null, 0);
         if (last is not null && last.Patches < PatchesPerKeyframe && TryPatch(last.State, state))
             (previous, patches) = (last.Revision, last.Patches + 1);
-        var body = previous is null ? Whole(state.Span) : Wrap(_patch.WrittenSpan, "patch"u8, "patchText"u8, JsonbText.Keeps(_patch.WrittenSpan));
+        if (previous is null)
+            Whole(state.Span, body);
+        else
+            Wrap(_patch.WrittenSpan, "patch"u8, "patchText"u8, JsonbText.Keeps(_patch.WrittenSpan), body);
         if (proposed.Type == EventType.ObjectDeleted)
             _states.Remove(stream, proposed.Metadata.Object);
         else
             _states.Set(stream, proposed.Metadata.Object, revision, patches, state.Span);
-        return (body, previous);
+        return previous;
     }
 
     /// <summary>Forgets every state: what was encoded last has not come into the store.</summary>
@@ -49,41 +57,41 @@ sealed class BodyEncoder(long stateCacheBytes) : IDisposable
         _states.Dispose();
         _patch.Dispose();
         _check.Dispose();
+        _writer.Dispose();
     }
 
     /// <summary>Leaves a patch that is worth having, and that gives the state byte for byte, in <see cref="_patch"/>.</summary>
     bool TryPatch(ReadOnlyMemory<byte> from, ReadOnlyMemory<byte> to)
     {
+        _from.Parse(from);
+        _to.Parse(to);
         _patch.Clear();
-        JsonPatch.Diff(from, to, _patch);
+        JsonPatch.Diff(_from, _from.Root, _to, _to.Root, _patch);
         if (_patch.WrittenCount > to.Length / 2)
             return false;
         // A log that cannot be read back is worth nothing: what is stored has been applied once.
         _check.Clear();
-        JsonPatch.Apply(from, _patch.WrittenMemory, _check);
+        JsonPatch.Apply(_from, _from.Root, _patch.WrittenMemory, _check);
         return _check.WrittenSpan.SequenceEqual(to.Span);
     }
 
-    byte[] Whole(ReadOnlySpan<byte> state) => Wrap(state, "object"u8, "objectText"u8, JsonbText.Keeps(state) && JsonbText.IsCanonical(state, _check));
+    void Whole(ReadOnlySpan<byte> state, PooledBufferWriter body) => Wrap(state, "object"u8, "objectText"u8, JsonbText.Keeps(state) && JsonbText.IsCanonical(state, _check), body);
 
-    static byte[] Wrap(ReadOnlySpan<byte> json, ReadOnlySpan<byte> name, ReadOnlySpan<byte> textName, bool isKept)
+    void Wrap(ReadOnlySpan<byte> json, ReadOnlySpan<byte> name, ReadOnlySpan<byte> textName, bool isKept, PooledBufferWriter body)
     {
         if (isKept)
         {
-            var body = new byte[json.Length + name.Length + 5];
-            "{\""u8.CopyTo(body);
-            name.CopyTo(body.AsSpan(2));
-            "\":"u8.CopyTo(body.AsSpan(2 + name.Length));
-            json.CopyTo(body.AsSpan(4 + name.Length));
-            body[^1] = (byte)'}';
-            return body;
+            body.Write("{\""u8);
+            body.Write(name);
+            body.Write("\":"u8);
+            body.Write(json);
+            body.WriteByte((byte)'}');
+            return;
         }
-        var output = new System.Buffers.ArrayBufferWriter<byte>(json.Length + json.Length / 4 + 64);
-        using var writer = new Utf8JsonWriter(output, Options);
-        writer.WriteStartObject();
-        writer.WriteString(textName, json);
-        writer.WriteEndObject();
-        writer.Flush();
-        return output.WrittenSpan.ToArray();
+        _writer.Reset(body);
+        _writer.WriteStartObject();
+        _writer.WriteString(textName, json);
+        _writer.WriteEndObject();
+        _writer.Flush();
     }
 }

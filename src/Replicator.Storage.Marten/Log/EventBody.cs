@@ -11,37 +11,44 @@ namespace Replicator.Storage.Marten.Log;
 /// </remarks>
 abstract class EventBody(ReadOnlyMemory<byte> json)
 {
-    static readonly (EventType Type, string Name)[] Names =
+    static readonly EventClass[] Classes =
     [
-        (EventType.ObjectAdded, "object_added"),
-        (EventType.ObjectModified, "object_modified"),
-        (EventType.ObjectDeleted, "object_deleted"),
-        (EventType.SyncStarted, "sync_started"),
-        (EventType.SyncCompleted, "sync_completed"),
-        (EventType.Progressed, "progressed"),
-        (EventType.GapObserved, "gap_observed"),
-        (EventType.DiscoveryObserved, "discovery_observed"),
+        EventClass.Of(EventType.ObjectAdded, "object_added", json => new ObjectAdded(json)),
+        EventClass.Of(EventType.ObjectModified, "object_modified", json => new ObjectModified(json)),
+        EventClass.Of(EventType.ObjectDeleted, "object_deleted", json => new ObjectDeleted(json)),
+        EventClass.Of(EventType.SyncStarted, "sync_started", json => new SyncStarted(json)),
+        EventClass.Of(EventType.SyncCompleted, "sync_completed", json => new SyncCompleted(json)),
+        EventClass.Of(EventType.Progressed, "progressed", json => new Progressed(json)),
+        EventClass.Of(EventType.GapObserved, "gap_observed", json => new GapObserved(json)),
+        EventClass.Of(EventType.DiscoveryObserved, "discovery_observed", json => new DiscoveryObserved(json)),
+        EventClass.Of(EventType.RulesObserved, "rules_observed", json => new RulesObserved(json)),
     ];
 
     public ReadOnlyMemory<byte> Json { get; } = json;
 
-    public static string NameOf(EventType type) => Array.Find(Names, pair => pair.Type == type).Name ?? throw new ArgumentOutOfRangeException(nameof(type), type, "Unknown event type.");
+    /// <summary>All of them, for Marten to know.</summary>
+    public static IReadOnlyList<EventClass> All => Classes;
 
-    public static EventType TypeOf(string name) => Array.Find(Names, pair => pair.Name == name).Type;
+    /// <summary>How Marten calls events of a type.</summary>
+    public static EventClass Of(EventType type) => Array.Find(Classes, one => one.Type == type) ?? throw new ArgumentOutOfRangeException(nameof(type), type, "Unknown event type.");
 
-    /// <summary>An event of Marten's around a body.</summary>
-    public static JasperFx.Events.IEvent Wrap(EventType type, ReadOnlyMemory<byte> json) => type switch
-    {
-        EventType.ObjectAdded => new JasperFx.Events.Event<ObjectAdded>(new(json)),
-        EventType.ObjectModified => new JasperFx.Events.Event<ObjectModified>(new(json)),
-        EventType.ObjectDeleted => new JasperFx.Events.Event<ObjectDeleted>(new(json)),
-        EventType.SyncStarted => new JasperFx.Events.Event<SyncStarted>(new(json)),
-        EventType.SyncCompleted => new JasperFx.Events.Event<SyncCompleted>(new(json)),
-        EventType.Progressed => new JasperFx.Events.Event<Progressed>(new(json)),
-        EventType.GapObserved => new JasperFx.Events.Event<GapObserved>(new(json)),
-        EventType.DiscoveryObserved => new JasperFx.Events.Event<DiscoveryObserved>(new(json)),
-        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "Unknown event type."),
-    };
+    /// <summary>The type of a name; <see langword="default"/> where there is none.</summary>
+    public static EventType TypeOf(string name) => Array.Find(Classes, one => one.Name == name)?.Type ?? default;
+}
+
+/// <summary>What Marten knows of a type of event.</summary>
+/// <param name="Type">Our type.</param>
+/// <param name="Name">What stands in <c>mt_events.type</c>.</param>
+/// <param name="DotNetType">What stands in <c>mt_events.mt_dotnet_type</c>.</param>
+/// <param name="Converter">Hands bodies to Marten's serializer and takes them from it.</param>
+/// <param name="Wrap">An event of Marten's around a body.</param>
+sealed record EventClass(EventType Type, string Name, string DotNetType, JsonConverter Converter, Func<ReadOnlyMemory<byte>, JasperFx.Events.IEvent> Wrap)
+{
+    /// <summary>The class.</summary>
+    public required Type Class { get; init; }
+
+    public static EventClass Of<T>(EventType type, string name, Func<ReadOnlyMemory<byte>, T> create) where T : EventBody =>
+        new(type, name, $"{typeof(T).FullName}, {typeof(T).Assembly.GetName().Name}", new EventBodyConverter<T>(create), json => new JasperFx.Events.Event<T>(create(json))) { Class = typeof(T) };
 }
 
 sealed class ObjectAdded(ReadOnlyMemory<byte> json) : EventBody(json);
@@ -59,6 +66,8 @@ sealed class Progressed(ReadOnlyMemory<byte> json) : EventBody(json);
 sealed class GapObserved(ReadOnlyMemory<byte> json) : EventBody(json);
 
 sealed class DiscoveryObserved(ReadOnlyMemory<byte> json) : EventBody(json);
+
+sealed class RulesObserved(ReadOnlyMemory<byte> json) : EventBody(json);
 
 /// <summary>Hands an encoded body to Marten's serializer, and takes one from it where somebody reads the log with Marten itself.</summary>
 sealed class EventBodyConverter<T>(Func<ReadOnlyMemory<byte>, T> create) : JsonConverter<T> where T : EventBody

@@ -1,49 +1,57 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using Replicator.Core.Events;
+using Replicator.Core.Json;
 using Replicator.Core.Kubernetes;
 
 namespace Replicator.Storage.Marten.Log;
 
-/// <summary>What stands in <c>mt_events.headers</c>: the metadata, and how the body is encoded. It reaches Marten's serializer as JSON already.</summary>
-sealed class EventHeaders(byte[] json) : Dictionary<string, object>
+/// <summary>What stands in <c>mt_events.headers</c>: the metadata, and how the body is encoded. Not thread-safe.</summary>
+sealed class EventHeaders : IDisposable
 {
     static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
-    public ReadOnlyMemory<byte> Json { get; } = json;
+    readonly Utf8JsonWriter _writer = new(Stream.Null, Options);
+    readonly PooledBufferWriter _written = new();
 
     /// <summary>Encodes the metadata of an event.</summary>
     /// <param name="proposed">The event.</param>
     /// <param name="previous">The revision whose state the body is a patch from; null where it is none.</param>
-    public static EventHeaders Encode(ProposedEvent proposed, long? previous)
+    /// <param name="output">Receives it.</param>
+    public void Encode(ProposedEvent proposed, long? previous, PooledBufferWriter output)
     {
-        var json = Write(proposed, previous, verbatim: null);
+        Write(proposed, previous, verbatim: null);
         // jsonb holds no NUL in a string (PostgreSQL manual, 8.14.1): such metadata travels as one encoded text.
-        return new EventHeaders(json.AsSpan().IndexOf("\\u0000"u8) < 0 ? json : Write(proposed, previous, Convert.ToBase64String(json)));
+        if (_written.WrittenSpan.IndexOf("\\u0000"u8) >= 0)
+            Write(proposed, previous, Convert.ToBase64String(_written.WrittenSpan));
+        output.Write(_written.WrittenSpan);
     }
 
-    static byte[] Write(ProposedEvent proposed, long? previous, string? verbatim)
+    public void Dispose()
     {
-        var output = new System.Buffers.ArrayBufferWriter<byte>(512);
-        using var writer = new Utf8JsonWriter(output, Options);
-        writer.WriteStartObject();
-        writer.WriteNumber("schema"u8, EventMetadata.CurrentSchemaVersion);
-        writer.WriteNumber("bytes"u8, proposed.State.Length);
+        _writer.Dispose();
+        _written.Dispose();
+    }
+
+    void Write(ProposedEvent proposed, long? previous, string? verbatim)
+    {
+        _written.Clear();
+        _writer.Reset(_written);
+        _writer.WriteStartObject();
+        _writer.WriteNumber("schema"u8, EventMetadata.CurrentSchemaVersion);
+        _writer.WriteNumber("bytes"u8, proposed.State.Length);
         if (previous is { } revision)
-            writer.WriteNumber("previous"u8, revision);
+            _writer.WriteNumber("previous"u8, revision);
         Span<byte> hash = stackalloc byte[HashChain.HashLength * 2];
         Convert.TryToHexStringLower(proposed.Hash.Span, hash, out var length);
-        writer.WriteString("hash"u8, hash[..length]);
+        _writer.WriteString("hash"u8, hash[..length]);
         if (verbatim is not null)
-            writer.WriteString("verbatim"u8, verbatim);
+            _writer.WriteString("verbatim"u8, verbatim);
         else
-            WriteMetadata(writer, proposed.Metadata);
-        writer.WriteEndObject();
-        writer.Flush();
-        return output.WrittenSpan.ToArray();
+            WriteMetadata(_writer, proposed.Metadata);
+        _writer.WriteEndObject();
+        _writer.Flush();
     }
 
     static void WriteMetadata(Utf8JsonWriter writer, EventMetadata metadata)
@@ -205,16 +213,4 @@ sealed class ResourceTypes
             _types.Add(key, type = new ResourceType(group, version, resource, kind, namespaced));
         return type;
     }
-}
-
-/// <summary>Hands encoded headers to Marten's serializer.</summary>
-sealed class EventHeadersConverter : JsonConverter<EventHeaders>
-{
-    public override EventHeaders Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
-    {
-        using var document = JsonDocument.ParseValue(ref reader);
-        return new EventHeaders(Encoding.UTF8.GetBytes(document.RootElement.GetRawText()));
-    }
-
-    public override void Write(Utf8JsonWriter writer, EventHeaders value, JsonSerializerOptions options) => writer.WriteRawValue(value.Json.Span, skipInputValidation: true);
 }

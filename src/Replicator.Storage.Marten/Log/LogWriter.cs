@@ -1,63 +1,82 @@
-using JasperFx.Events;
-using Marten;
-using Marten.Services;
 using Npgsql;
+using NpgsqlTypes;
 using Replicator.Core.Events;
 using Replicator.Core.Storage;
 using Replicator.Storage.Marten.Postgres;
 
 namespace Replicator.Storage.Marten.Log;
 
-/// <summary>Appends groups of batches, each group in one transaction. Not thread-safe.</summary>
+/// <summary>Commits groups of encoded batches, each group in one transaction.</summary>
 /// <remarks>
 /// <para><b>Why no position is ever skipped.</b> A sequence gives its numbers out before the transactions that take them commit, in no order: a reader that has come to 12 may find 9 later
 /// (marten#4952, #4964). So whoever appends here takes an advisory lock before it draws its first number and holds it until its transaction is decided; PostgreSQL releases it after the commit is visible.
 /// Positions thus become visible in their own order, a number that is missing below a visible one is missing for good, and readers need neither a high-water mark nor a guess at what is stale.</para>
-/// <para>The price is that appends of all processes go one after another. Batches that wait in one process share a transaction and its sync. The other way, a reader that stops before the lowest number in
-/// flight, needs each transaction's first number to be known while it runs, which Marten's tables do not tell.</para>
+/// <para>The price is that appends of all processes go one after another. So nothing is done under the lock that could be done before: batches are encoded while the group before theirs is committed, batches that wait share a
+/// transaction and its sync, and rows go in by one <c>COPY</c>. The other way, a reader that stops before the lowest number in flight, needs each transaction's first number to be known while it runs, which Marten's tables
+/// do not tell.</para>
+/// <para><b>Who holds the lock and does not move</b> (a frozen process, a cut cable) is ended by the server after <see cref="MartenStoreOptions.AppendHoldLimit"/>, whatever it was at; those behind it say so after <see cref="MartenStoreOptions.AppendWaitLimit"/> and
+/// try again.</para>
 /// </remarks>
-sealed class LogWriter(Database database) : IDisposable
+sealed class LogWriter(Database database)
 {
-    readonly DocumentStore _store = MartenLog.CreateStore(database, JasperFx.AutoCreate.None);
-    readonly BodyEncoder _encoder = new(database.Options.StateCacheBytes);
-    // What this process knows of the streams; checked under the lock.
-    readonly Dictionary<StreamId, long> _lastRevisions = [];
+    /// <summary>Marten's own tenant, where there is one.</summary>
+    const string Tenant = "*DEFAULT*";
 
-    /// <summary>Appends what fits of a group and answers it; what does not fit is left in <paramref name="refused"/>, to be answered by <see cref="AnswerAsync"/> once the rest is durable.</summary>
-    public async Task AppendAsync(IReadOnlyList<AppendRequest> group, List<AppendRequest> refused)
+    readonly string _lock = $"SELECT set_config('lock_timeout', '{database.Options.AppendWaitLimit.TotalMilliseconds:0}', true), set_config('idle_in_transaction_session_timeout', '{database.Options.AppendHoldLimit.TotalMilliseconds:0}', true), CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END";
+    readonly string _hold = $"SELECT set_config('statement_timeout', '{database.Options.AppendHoldLimit.TotalMilliseconds:0}', true), pg_notify($1, '')";
+    readonly string _streams = $"SELECT id, version FROM {database.Schema}.mt_streams WHERE id = ANY($1)";
+    readonly string _draw = $"SELECT min(number), max(number) FROM (SELECT nextval('{database.Schema}.mt_events_sequence') AS number FROM generate_series(1, $1)) drawn";
+    readonly string _move = $"INSERT INTO {database.Schema}.mt_streams (id, version, tenant_id) SELECT id, version, '{Tenant}' FROM unnest($1, $2) AS moved (id, version) ON CONFLICT (id) DO UPDATE SET version = excluded.version, timestamp = now()";
+    readonly string _copy = $"COPY {database.Schema}.mt_events (seq_id, id, stream_id, version, data, type, timestamp, tenant_id, mt_dotnet_type, headers) FROM STDIN (FORMAT BINARY)";
+
+    /// <summary>Commits a group and answers it. Those that are to be planned anew go to <paramref name="again"/>; false where what was believed of the streams was wrong, or cannot be relied on any more.</summary>
+    public async Task<bool> CommitAsync(LogGroup group, List<AppendRequest> again)
     {
         try
         {
-            while (!await TryAppendAsync(group, refused).ConfigureAwait(false))
-                refused.Clear();
+            if (group.Planned.Count > 0 && !await TryCommitAsync(group).ConfigureAwait(false))
+            {
+                MartenTelemetry.Replans.Add(1);
+                again.AddRange(group.Requests);
+                return false;
+            }
         }
         catch (Exception exception)
         {
-            Forget();
+            // Whether it was committed is not known where the connection broke under the commit: whoever asks again is told.
+            if (exception is PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable })
+                MartenTelemetry.LockTimeouts.Add(1);
             var translated = database.Translate(exception, CancellationToken.None) ?? exception;
-            foreach (var request in group)
+            foreach (var (request, _) in group.Planned)
                 request.Done.TrySetException(translated);
-            refused.Clear();
+            again.AddRange(group.Refused);
+            return false;
         }
+        // What stood in the way of these may have been in the group itself, and only now is it durable.
+        foreach (var request in group.Refused)
+        {
+            if (!await AnswerAsync(request).ConfigureAwait(false))
+                again.Add(request);
+        }
+        return again.Count == 0;
     }
 
     /// <summary>Answers a batch whose expectation does not hold: with the original result where it is a retry of what is durable already. False where it does hold now and may be tried again.</summary>
-    public async Task<bool> AnswerAsync(AppendRequest request)
+    async Task<bool> AnswerAsync(AppendRequest request)
     {
         try
         {
             await using var connection = await database.OpenAsync(CancellationToken.None).ConfigureAwait(false);
             await using var batch = new NpgsqlBatch(connection);
-            batch.Add($"SELECT version FROM {database.Schema}.mt_streams WHERE id = $1", request.Stream.Name);
-            batch.Add($"SELECT id, version, seq_id FROM {database.Schema}.mt_events WHERE stream_id = $1 AND version > $2 ORDER BY version LIMIT $3", request.Stream.Name, request.Expected.Value + 1, request.Events.Count);
+            batch.Add(_streams, (object)new[] { request.Stream.Name });
+            batch.Add($"SELECT id, headers ->> 'hash', version, seq_id FROM {database.Schema}.mt_events WHERE stream_id = $1 AND version > $2 ORDER BY version LIMIT $3", request.Stream.Name, request.Expected.Value + 1, request.Events.Count);
             await using var reader = await batch.ExecuteReaderAsync().ConfigureAwait(false);
-            var last = await reader.ReadAsync().ConfigureAwait(false) ? reader.GetInt64(0) - 1 : -1;
-            _lastRevisions[request.Stream] = last;
+            var last = await reader.ReadAsync().ConfigureAwait(false) ? reader.GetInt64(1) - 1 : -1;
             await reader.NextResultAsync().ConfigureAwait(false);
             var (same, original) = (0, default(AppendResult));
-            while (request.Expected.IsExact && await reader.ReadAsync().ConfigureAwait(false) && reader.GetGuid(0) == request.Events[same].Id)
+            while (request.Expected.IsExact && await reader.ReadAsync().ConfigureAwait(false) && request.Events[same].IsSame(reader.GetGuid(0), Convert.FromHexString(reader.GetString(1))))
             {
-                original = new AppendResult(reader.GetInt64(1) - 1, reader.GetInt64(2));
+                original = new AppendResult(reader.GetInt64(2) - 1, reader.GetInt64(3));
                 same++;
             }
             if (same == request.Events.Count)
@@ -74,128 +93,80 @@ sealed class LogWriter(Database database) : IDisposable
         return true;
     }
 
-    public void Dispose()
-    {
-        _encoder.Dispose();
-        _store.Dispose();
-    }
-
-    /// <summary>False where what was known of a stream was out of date.</summary>
-    async Task<bool> TryAppendAsync(IReadOnlyList<AppendRequest> group, List<AppendRequest> refused)
+    /// <summary>False, and nothing committed, where a stream is not where it was believed to be.</summary>
+    async Task<bool> TryCommitAsync(LogGroup group)
     {
         await using var connection = await database.OpenAsync(CancellationToken.None).ConfigureAwait(false);
-        await LearnAsync(connection, group).ConfigureAwait(false);
-        var planned = Plan(group, refused);
-        if (planned.Count == 0)
-            return true;
-
         await using var transaction = await connection.BeginTransactionAsync().ConfigureAwait(false);
-        var assumed = planned.Select(one => one.Request.Stream).Distinct().ToDictionary(stream => stream, stream => _lastRevisions.GetValueOrDefault(stream, -1));
-        if (!await LockAsync(connection, transaction, assumed).ConfigureAwait(false))
+        if (await BeginAsync(connection, transaction, group).ConfigureAwait(false) is not { } first)
         {
             await transaction.RollbackAsync().ConfigureAwait(false);
-            _encoder.Forget();
             return false;
         }
-
-        await using (var session = _store.LightweightSession(SessionOptions.ForTransaction(transaction)))
+        await using (var importer = await connection.BeginBinaryImportAsync(_copy).ConfigureAwait(false))
         {
-            foreach (var stream in planned.GroupBy(one => one.Request.Stream))
+            var (position, bytes) = (first, group.Bytes.WrittenMemory);
+            foreach (var row in group.Rows)
             {
-                IEvent[] events = [.. stream.SelectMany(one => one.Events)];
-                session.Events.Append(stream.Key.Name, assumed[stream.Key] + 1 + events.Length, events);
+                await importer.StartRowAsync().ConfigureAwait(false);
+                importer.Write(position++, NpgsqlDbType.Bigint);
+                importer.Write(row.Id, NpgsqlDbType.Uuid);
+                importer.Write(row.Stream.Name, NpgsqlDbType.Varchar);
+                importer.Write(row.Revision + 1, NpgsqlDbType.Bigint);
+                importer.Write(bytes[row.Start..row.HeadersStart], NpgsqlDbType.Jsonb);
+                importer.Write(row.Class.Name, NpgsqlDbType.Varchar);
+                importer.Write(row.ObservedAt, NpgsqlDbType.TimestampTz);
+                importer.Write(Tenant, NpgsqlDbType.Varchar);
+                importer.Write(row.Class.DotNetType, NpgsqlDbType.Varchar);
+                importer.Write(bytes[row.HeadersStart..row.End], NpgsqlDbType.Jsonb);
             }
-            await session.SaveChangesAsync().ConfigureAwait(false);
+            await importer.CompleteAsync().ConfigureAwait(false);
         }
+        // A commit that waits for a standby must not be cut short: the server would take it for done.
+        await using (var commit = connection.Command("SET LOCAL statement_timeout = 0"))
+            await commit.ExecuteNonQueryAsync().ConfigureAwait(false);
         await transaction.CommitAsync().ConfigureAwait(false);
-
-        foreach (var (request, events) in planned)
+        MartenTelemetry.Commits.Add(1);
+        foreach (var (request, firstRow) in group.Planned)
         {
-            _lastRevisions[request.Stream] = events[^1].Version - 1;
-            request.Done.TrySetResult(new AppendResult(events[^1].Version - 1, events[^1].Sequence));
+            var last = firstRow + request.Events.Count - 1;
+            request.Done.TrySetResult(new AppendResult(group.Rows[last].Revision, first + last));
         }
         return true;
     }
 
-    /// <summary>Reads how far the streams go that this process has not met.</summary>
-    async Task LearnAsync(NpgsqlConnection connection, IReadOnlyList<AppendRequest> group)
+    /// <summary>Takes the appenders' lock, announces the append, makes sure that the streams are where they are believed to be, moves them and draws the positions. Null where they are not.</summary>
+    async Task<long?> BeginAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, LogGroup group)
     {
-        var unknown = group.Select(request => request.Stream).Where(stream => !_lastRevisions.ContainsKey(stream)).Distinct().ToList();
-        if (unknown.Count == 0)
-            return;
-        foreach (var stream in unknown)
-            _lastRevisions[stream] = -1;
-        await using var command = connection.Command($"SELECT id, version FROM {database.Schema}.mt_streams WHERE id = ANY($1)", (object)unknown.Select(stream => stream.Name).ToArray());
-        await using var reader = await command.ExecuteReaderAsync().ConfigureAwait(false);
-        while (await reader.ReadAsync().ConfigureAwait(false))
-            _lastRevisions[StreamId.FromName(reader.GetString(0))] = reader.GetInt64(1) - 1;
-    }
-
-    /// <summary>Encodes the batches whose expectation holds, each after those before it in the group.</summary>
-    List<(AppendRequest Request, IEvent[] Events)> Plan(IReadOnlyList<AppendRequest> group, List<AppendRequest> refused)
-    {
-        var planned = new List<(AppendRequest, IEvent[])>();
-        var lasts = new Dictionary<StreamId, long>();
-        foreach (var request in group)
-        {
-            var last = lasts.TryGetValue(request.Stream, out var running) ? running : _lastRevisions.GetValueOrDefault(request.Stream, -1);
-            if (!request.Expected.Accepts(last))
-            {
-                refused.Add(request);
-                continue;
-            }
-            var events = new IEvent[request.Events.Count];
-            for (var index = 0; index < events.Length; index++)
-            {
-                var proposed = request.Events[index];
-                var (body, previous) = _encoder.Encode(request.Stream, last + 1 + index, proposed);
-                var wrapped = EventBody.Wrap(proposed.Type, body);
-                wrapped.Id = proposed.Id;
-                wrapped.Timestamp = proposed.Metadata.ObservedAt;
-                wrapped.Headers = EventHeaders.Encode(proposed, previous);
-                events[index] = wrapped;
-            }
-            lasts[request.Stream] = last + events.Length;
-            planned.Add((request, events));
-        }
-        return planned;
-    }
-
-    /// <summary>Takes the appenders' lock, announces the append, and makes sure that the streams are where they are believed to be.</summary>
-    async Task<bool> LockAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, Dictionary<StreamId, long> assumed)
-    {
+        var names = group.Streams.Keys.Select(stream => stream.Name).ToArray();
         await using var batch = new NpgsqlBatch(connection, transaction);
-        // An appender that hangs with the lock (a frozen process, a cut cable) is ended by the server; one that was told 'done' must not lose it to a power cut.
-        batch.Add("SELECT set_config('idle_in_transaction_session_timeout', '30s', true), CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END");
+        // One that was told 'done' must not lose it to a power cut.
+        batch.Add(_lock);
         batch.Add("SELECT pg_advisory_xact_lock($1)", database.AppenderKey);
-        // Delivered with the commit.
-        batch.Add("SELECT pg_notify($1, '')", database.Channel);
+        // The announcement is delivered with the commit.
+        batch.Add(_hold, database.Channel);
         // A statement of its own, so that it sees what was committed while the lock was waited for.
-        batch.Add($"SELECT id, version FROM {database.Schema}.mt_streams WHERE id = ANY($1)", (object)assumed.Keys.Select(stream => stream.Name).ToArray());
+        batch.Add(_streams, (object)names);
+        batch.Add(_move, names, group.Streams.Values.Select(stream => stream.After + 1).ToArray());
+        batch.Add(_draw, group.Rows.Count);
         await using var reader = await batch.ExecuteReaderAsync().ConfigureAwait(false);
         for (var result = 0; result < 3; result++)
             await reader.NextResultAsync().ConfigureAwait(false);
-        var actual = new Dictionary<StreamId, long>();
-        while (await reader.ReadAsync().ConfigureAwait(false))
-            actual[StreamId.FromName(reader.GetString(0))] = reader.GetInt64(1) - 1;
         var isRight = true;
-        foreach (var (stream, last) in assumed)
+        var missing = group.Streams.Count(stream => stream.Value.Before >= 0);
+        while (await reader.ReadAsync().ConfigureAwait(false))
         {
-            _lastRevisions[stream] = actual.GetValueOrDefault(stream, -1);
-            isRight &= _lastRevisions[stream] == last;
+            var (before, _) = group.Streams[StreamId.FromName(reader.GetString(0))];
+            isRight &= reader.GetInt64(1) - 1 == before;
+            missing--;
         }
-        return isRight;
+        if (!isRight || missing != 0)
+            return null;
+        await reader.NextResultAsync().ConfigureAwait(false);
+        await reader.ReadAsync().ConfigureAwait(false);
+        var (first, last) = (reader.GetInt64(0), reader.GetInt64(1));
+        if (last - first != group.Rows.Count - 1)
+            throw new StoreUnavailableException($"Another program draws positions from schema '{database.Schema}' of {database.Place} without taking its turn: give the log a schema to itself.");
+        return first;
     }
-
-    void Forget()
-    {
-        _lastRevisions.Clear();
-        _encoder.Forget();
-    }
-}
-
-/// <summary>A batch on its way, and whom to tell.</summary>
-sealed record AppendRequest(StreamId Stream, ExpectedRevision Expected, IReadOnlyList<ProposedEvent> Events)
-{
-    public TaskCompletionSource<AppendResult> Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

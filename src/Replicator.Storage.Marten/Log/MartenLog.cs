@@ -1,4 +1,3 @@
-using System.Text.Json.Serialization;
 using JasperFx;
 using JasperFx.Events;
 using Marten;
@@ -6,41 +5,28 @@ using Replicator.Storage.Marten.Postgres;
 
 namespace Replicator.Storage.Marten.Log;
 
-/// <summary>Marten as it is set up for the log.</summary>
+/// <summary>Marten as it is set up for the log: it makes the tables, and whoever likes may read them with it. Rows go in by <see cref="LogWriter"/>.</summary>
 static class MartenLog
 {
-    public static DocumentStore CreateStore(Database database, AutoCreate autoCreate) => DocumentStore.For(options =>
+    public static DocumentStore CreateStore(Database database, AutoCreate autoCreate, Action<StoreOptions>? configure = null) => DocumentStore.For(options =>
     {
         options.Connection(database.Source);
         options.AutoCreateSchemaObjects = autoCreate;
         options.DatabaseSchemaName = database.Schema;
         options.Events.DatabaseSchemaName = database.Schema;
         options.Events.StreamIdentity = StreamIdentity.AsString;
-        // One call of mt_quick_append_events for each stream of a transaction, which checks the expected version before it draws a number.
         options.Events.AppendMode = EventAppendMode.QuickWithServerTimestamps;
         options.Events.EnableBigIntEvents = true;
         options.Events.MetadataConfig.HeadersEnabled = true;
         options.Events.MetadataConfig.CausationIdEnabled = false;
         options.Events.MetadataConfig.CorrelationIdEnabled = false;
         options.Events.TimeProvider = database.Options.TimeProvider;
-        // A commit whose answer is lost must not be repeated blindly: the writer finds out what became of it.
-        options.ConfigurePolly(_ => { });
-        options.ConfigureWritePolly(_ => { });
-        var converters = new List<JsonConverter> { new EventHeadersConverter() };
-        Add(options, converters, json => new ObjectAdded(json));
-        Add(options, converters, json => new ObjectModified(json));
-        Add(options, converters, json => new ObjectDeleted(json));
-        Add(options, converters, json => new SyncStarted(json));
-        Add(options, converters, json => new SyncCompleted(json));
-        Add(options, converters, json => new Progressed(json));
-        Add(options, converters, json => new GapObserved(json));
-        Add(options, converters, json => new DiscoveryObserved(json));
-        options.UseSystemTextJsonForSerialization(configure: json => converters.ForEach(json.Converters.Add));
+        options.Events.AddEventTypes(EventBody.All.Select(one => one.Class));
+        options.UseSystemTextJsonForSerialization(configure: json =>
+        {
+            foreach (var one in EventBody.All)
+                json.Converters.Add(one.Converter);
+        });
+        configure?.Invoke(options);
     });
-
-    static void Add<T>(StoreOptions options, List<JsonConverter> converters, Func<ReadOnlyMemory<byte>, T> create) where T : EventBody
-    {
-        options.Events.AddEventType<T>();
-        converters.Add(new EventBodyConverter<T>(create));
-    }
 }

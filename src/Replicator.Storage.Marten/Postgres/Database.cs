@@ -127,6 +127,7 @@ sealed class Database : IAsyncDisposable
             "57P04" => new StoreUnavailableException($"The database of {Place} was dropped ({said}): restore it.", whole),
             "XX001" or "XX002" => new StoreCorruptException($"{Place} reports damaged data ({said}): restore it from a backup.", whole),
             var state when state.StartsWith("28", StringComparison.Ordinal) => new StoreUnavailableException($"{Place} does not let account '{_settings.Username}' in ({said}): check name and password of the connection string.", whole),
+            PostgresErrorCodes.LockNotAvailable => new StoreUnavailableException($"Another process has been appending to schema '{Schema}' of {Place} for {Options.AppendWaitLimit.TotalSeconds:0.#} s: it is frozen or very slow. PostgreSQL ends its session after {Options.AppendHoldLimit.TotalSeconds:0.#} s of silence; work goes on by itself then.", whole),
             // Connection, resources, intervention of an operator, errors of the system, deadlocks and lock time-outs: what passes.
             var state when state[..2] is "08" or "53" or "55" or "57" or "58" or "40" || state is "25P03" or "25P04" => Away($"{said}, {state}", whole),
             _ => new InvalidOperationException($"{Place}: {said} (SQLSTATE {postgres.SqlState}).", whole),

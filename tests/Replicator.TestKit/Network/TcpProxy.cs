@@ -10,15 +10,19 @@ public sealed class TcpProxy : IAsyncDisposable
     readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     readonly ConcurrentDictionary<Socket, bool> _sockets = [];
     readonly CancellationTokenSource _stopping = new();
+    readonly string _host;
     readonly int _target;
     readonly Task _accepting;
     long _forwarded;
     volatile bool _refuses;
 
     /// <summary>A wire to a port of this machine.</summary>
-    public TcpProxy(int target)
+    public TcpProxy(int target) : this("127.0.0.1", target) { }
+
+    /// <summary>A wire to a port of some machine.</summary>
+    public TcpProxy(string host, int target)
     {
-        _target = target;
+        (_host, _target) = (host, target);
         _listener.Start();
         Port = ((IPEndPoint)_listener.LocalEndpoint).Port;
         _accepting = AcceptAsync();
@@ -88,7 +92,7 @@ public sealed class TcpProxy : IAsyncDisposable
         Connections++;
         try
         {
-            await server.ConnectAsync(IPAddress.Loopback, _target, _stopping.Token);
+            await server.ConnectAsync(_host, _target, _stopping.Token);
             await Task.WhenAny(PumpAsync(client, server, count: true), PumpAsync(server, client, count: false));
         }
         finally

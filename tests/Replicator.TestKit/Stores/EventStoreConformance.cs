@@ -107,9 +107,47 @@ public abstract class EventStoreConformance : IAsyncLifetime
 
         // The same place with other events is somebody else's, and so is a part of what is there with more behind it.
         await Assert.ThrowsAsync<WrongExpectedRevisionException>(async () => await Store.AppendAsync(stream, ExpectedRevision.NoStream, [batch[1], batch[0]], Cancel));
+        // Another collector of the cluster proposes the same changes under the same ids, after events of its own: its hashes tell.
+        var others = batch.Select(proposed => new ProposedEvent { Id = proposed.Id, Type = proposed.Type, Metadata = proposed.Metadata, State = proposed.State, Hash = Enumerable.Repeat((byte)7, HashChain.HashLength).ToArray() }).ToArray();
+        await Assert.ThrowsAsync<WrongExpectedRevisionException>(async () => await Store.AppendAsync(stream, ExpectedRevision.NoStream, others, Cancel));
         var longer = batch.Append(Proposed(EventType.ObjectAdded, Metadata(Pods, "x", "9"), "{}")).ToArray();
         await Assert.ThrowsAsync<WrongExpectedRevisionException>(async () => await Store.AppendAsync(stream, ExpectedRevision.NoStream, longer, Cancel));
         Assert.Equal(3, (await ReadAll()).Count);
+    }
+
+    [Fact]
+    public async Task Appends_asked_for_ahead_take_effect_in_the_order_of_the_calls_and_fall_with_the_one_before()
+    {
+        Assert.SkipUnless(Store.TakesAppendsAhead, "This store is asked for one append of a stream after another.");
+        var stream = new StreamId("c", Pods.GroupResource);
+        const int rounds = 20, ahead = 8;
+        var revision = -1L;
+        for (var round = 0; round < rounds; round++)
+        {
+            // In every other round somebody else's event stands where the fourth was to go.
+            var appends = new List<Task<AppendResult>>();
+            for (var index = 0; index < ahead; index++)
+            {
+                var expected = ExpectedRevision.Exactly(revision + index + (round % 2 == 1 && index == 3 ? 1 : 0));
+                appends.Add(Store.AppendAsync(stream, expected, [Proposed(EventType.ObjectModified, Metadata(Pods, "a", $"{round * ahead + index + 1}"), $$"""{"round":{{round}},"index":{{index}}}""")], Cancel).AsTask());
+            }
+            await Task.WhenAll(appends).ContinueWith(_ => { }, Cancel, TaskContinuationOptions.None, TaskScheduler.Default);
+            var done = round % 2 == 1 ? 3 : ahead;
+            Assert.Equal(Enumerable.Range(1, done).Select(index => revision + index), appends.Take(done).Select(append => append.Result.LastRevision));
+            Assert.All(appends.Skip(done), append => Assert.IsType<WrongExpectedRevisionException>(append.Exception?.InnerException));
+            revision += done;
+        }
+        Assert.Equal(Enumerable.Range(0, rounds).SelectMany(round => Enumerable.Range(1, round % 2 == 1 ? 3 : ahead).Select(index => $"{round * ahead + index}")), (await ReadAll()).Select(recorded => recorded.Metadata.ResourceVersion));
+    }
+
+    [Fact]
+    public async Task Every_type_of_event_comes_back()
+    {
+        var stream = new StreamId("c", Pods.GroupResource);
+        var types = Enum.GetValues<EventType>();
+        await Store.AppendAsync(stream, ExpectedRevision.NoStream, [.. types.Select((type, index) => Proposed(type, Metadata(Pods, "a", $"{index + 1}"), type is EventType.ObjectAdded or EventType.DiscoveryObserved ? "{}" : ""))], Cancel);
+        await ReopenAsync();
+        Assert.Equal(types, (await ReadAll()).Select(recorded => recorded.Type));
     }
 
     [Fact]
@@ -368,6 +406,18 @@ public abstract class EventStoreConformance : IAsyncLifetime
         Assert.Equal(Enumerable.Reverse(writer.Written).Select(Show), await Shown(Store.ReadStreamAsync(writer.Stream, long.MaxValue, backwards: true, new ReadOptions(), Cancel)));
         Assert.Equal([Show(writer.Written[3])], await Shown(Store.ReadStreamAsync(writer.Stream, 3, backwards: false, new ReadOptions(MaxCount: 1), Cancel)));
         Assert.Null((await LogVerifier.VerifyAsync(Store, null, Cancel)).Problem);
+    }
+
+    [Fact]
+    public async Task A_batch_of_four_thousand_events_comes_back_and_its_retry_is_answered_with_its_first_result()
+    {
+        var stream = new StreamId("c", Pods.GroupResource);
+        var batch = Enumerable.Range(1, 4_000).Select(version => Proposed(EventType.ObjectModified, Metadata(Pods, $"o{version % 700}", $"{version}"), $$"""{"labels":{"app":"shop"},"n":{{version}}}""")).ToArray();
+        var first = await Store.AppendAsync(stream, ExpectedRevision.NoStream, batch, Cancel);
+        Assert.Equal(first, await Store.AppendAsync(stream, ExpectedRevision.NoStream, batch, Cancel));
+        await ReopenAsync();
+        Assert.Equal(first, await Store.AppendAsync(stream, ExpectedRevision.NoStream, batch, Cancel));
+        Assert.Equal(batch.Select(proposed => (proposed.Id, Encoding.UTF8.GetString(proposed.State.Span))), (await ReadAll()).Select(recorded => (recorded.Id, Encoding.UTF8.GetString(recorded.State.Span))));
     }
 
     [Fact]

@@ -39,7 +39,7 @@ public sealed class InMemoryEventStore : IEventStore
             if (!expected.Accepts(last))
             {
                 var retry = expected.IsExact ? own.Skip((int)expected.Value + 1).Take(events.Count).ToList() : [];
-                if (retry.Count != events.Count || !retry.Select(recorded => recorded.Id).SequenceEqual(events.Select(proposed => proposed.Id)))
+                if (retry.Count != events.Count || !retry.Zip(events).All(pair => pair.Second.IsSame(pair.First.Id, pair.First.Hash.Span)))
                     throw new WrongExpectedRevisionException(stream, expected, last);
                 return ValueTask.FromResult(new AppendResult(retry[^1].Revision, retry[^1].Position));
             }

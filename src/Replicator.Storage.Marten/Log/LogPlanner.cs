@@ -1,0 +1,63 @@
+using Replicator.Core.Events;
+using Replicator.Storage.Marten.Postgres;
+
+namespace Replicator.Storage.Marten.Log;
+
+/// <summary>Encodes batches for the places that they will have, each after those planned before it, while those are still being committed. Not thread-safe.</summary>
+/// <remarks>What it believes of the streams is looked at again when a group is committed (<see cref="LogWriter"/>); where it was wrong, whatever was planned on top is planned anew after <see cref="Forget"/>.</remarks>
+sealed class LogPlanner(Database database) : IDisposable
+{
+    readonly BodyEncoder _bodies = new(database.Options.StateCacheBytes);
+    readonly EventHeaders _headers = new();
+    readonly Dictionary<StreamId, long> _lastRevisions = [];
+
+    /// <summary>Puts a batch into the group: encoded, or among the refused. One that fails is answered.</summary>
+    public async ValueTask PlanAsync(AppendRequest request, LogGroup group)
+    {
+        try
+        {
+            if (!_lastRevisions.TryGetValue(request.Stream, out var last))
+                _lastRevisions.Add(request.Stream, last = await LogReader.LastRevisionAsync(database, request.Stream, CancellationToken.None).ConfigureAwait(false));
+            if (request.Expected.Accepts(last))
+                Encode(request, last, group);
+            else
+                group.Refused.Add(request);
+        }
+        catch (Exception exception)
+        {
+            // Whatever it was, the one who waits is told.
+            request.Done.TrySetException(exception);
+        }
+    }
+
+    /// <summary>Forgets what it believes: what was planned last has not come into the store, or somebody else has written to it.</summary>
+    public void Forget()
+    {
+        _lastRevisions.Clear();
+        _bodies.Forget();
+    }
+
+    public void Dispose()
+    {
+        _bodies.Dispose();
+        _headers.Dispose();
+    }
+
+    void Encode(AppendRequest request, long last, LogGroup group)
+    {
+        var firstRow = group.Rows.Count;
+        foreach (var proposed in request.Events)
+        {
+            last++;
+            var (bytes, @class) = (group.Bytes, EventBody.Of(proposed.Type));
+            var start = bytes.WrittenCount;
+            var previous = _bodies.Encode(request.Stream, last, proposed, bytes);
+            var headers = bytes.WrittenCount;
+            _headers.Encode(proposed, previous, bytes);
+            group.Rows.Add(new LogGroupRow(proposed.Id, request.Stream, last, @class, proposed.Metadata.ObservedAt.UtcDateTime, start, headers, bytes.WrittenCount));
+        }
+        group.Streams[request.Stream] = (group.Streams.TryGetValue(request.Stream, out var planned) ? planned.Before : _lastRevisions[request.Stream], last);
+        _lastRevisions[request.Stream] = last;
+        group.Planned.Add((request, firstRow));
+    }
+}
