@@ -3,13 +3,14 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Replicator.Core.Events;
+using Replicator.Core.Publishing;
 using Replicator.Core.Rules;
 using Replicator.Core.Storage;
 
 namespace Replicator.Server;
 
 /// <summary>Which clusters are recorded, and how each of their types stands.</summary>
-sealed class ClusterEndpoints(IEventStore events, ISnapshotStore snapshots, ReplicatorHealth health, TimeProvider time)
+sealed class ClusterEndpoints(IEventStore events, ISnapshotStore snapshots, ICheckpointStore checkpoints, ReplicatorHealth health, TimeProvider time)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -26,7 +27,8 @@ sealed class ClusterEndpoints(IEventStore events, ISnapshotStore snapshots, Repl
         // A cluster that was never reached is shown too.
         foreach (var cluster in types.Select(type => type.Cluster).Union(health.Collected))
             clusters.Add(await DescribeAsync(cluster, [.. types.Where(type => type.Cluster == cluster)], cancellationToken).ConfigureAwait(false));
-        return new ClusterList(clusters, head, checkpoint);
+        var published = await checkpoints.ReadAsync(Publisher.DefaultName, cancellationToken).ConfigureAwait(false);
+        return new ClusterList(clusters, head, checkpoint, published > 0 || health.Publishes ? published : null);
     }
 
     async Task<IResult> StatusAsync(string cluster, CancellationToken cancellationToken)
@@ -86,7 +88,8 @@ sealed class ClusterEndpoints(IEventStore events, ISnapshotStore snapshots, Repl
 /// <param name="Items">The clusters.</param>
 /// <param name="Head">The position of the log's last event.</param>
 /// <param name="Checkpoint">The position up to which the projection has applied it.</param>
-sealed record ClusterList(IReadOnlyList<ClusterStatus> Items, long Head, long Checkpoint);
+/// <param name="Published">The position up to which the bus has confirmed it; null where nothing was published and this process does not publish.</param>
+sealed record ClusterList(IReadOnlyList<ClusterStatus> Items, long Head, long Checkpoint, long? Published);
 
 /// <summary>A cluster.</summary>
 /// <param name="Cluster">Its id.</param>

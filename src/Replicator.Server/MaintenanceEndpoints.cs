@@ -8,7 +8,7 @@ using Replicator.Core.Storage;
 namespace Replicator.Server;
 
 /// <summary>Long work on the stores: each answers NDJSON, a line of progress now and then and a last line with the outcome. A client that goes away ends it.</summary>
-sealed class MaintenanceEndpoints(IEventStore events, Projector projector)
+sealed class MaintenanceEndpoints(IEventStore events, Projector? projector)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
@@ -39,15 +39,17 @@ sealed class MaintenanceEndpoints(IEventStore events, Projector projector)
         }).ConfigureAwait(false);
     }
 
-    Task RebuildAsync(HttpContext context) => RunAsync<RebuildProgress>(context, async report =>
-    {
-        await projector.RebuildAsync(report, context.RequestAborted).ConfigureAwait(false);
-        return json => json.WriteBoolean("done"u8, true);
-    }, (json, progress) =>
-    {
-        json.WriteNumber("position"u8, progress.Position);
-        json.WriteNumber("head"u8, progress.Head);
-    });
+    Task RebuildAsync(HttpContext context) => projector is null
+        ? Problems.WriteAsync(context, StatusCodes.Status409Conflict, "Projection not kept here", "Another process keeps the projection: ask the one with the role 'projector' to rebuild it.")
+        : RunAsync<RebuildProgress>(context, async report =>
+        {
+            await projector.RebuildAsync(report, context.RequestAborted).ConfigureAwait(false);
+            return json => json.WriteBoolean("done"u8, true);
+        }, (json, progress) =>
+        {
+            json.WriteNumber("position"u8, progress.Position);
+            json.WriteNumber("head"u8, progress.Head);
+        });
 
     static async Task RunAsync<T>(HttpContext context, Func<IProgress<T>, Task<Action<System.Text.Json.Utf8JsonWriter>>> work, Action<System.Text.Json.Utf8JsonWriter, T> line)
     {

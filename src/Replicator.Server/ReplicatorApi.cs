@@ -16,16 +16,35 @@ public static class ReplicatorApi
     /// <param name="routes">Where.</param>
     /// <param name="events">The log.</param>
     /// <param name="snapshots">The projection.</param>
-    /// <param name="projector">What keeps the projection; rebuilds go through it.</param>
+    /// <param name="checkpoints">How far the log's followers are: the publisher's position is shown beside the log's.</param>
+    /// <param name="projector">What keeps the projection, and rebuilds it; null where another process does.</param>
     /// <param name="health">How the parts of this process stand.</param>
     /// <param name="time">The clock that relative instants count from.</param>
-    public static void MapReplicatorApi(this IEndpointRouteBuilder routes, IEventStore events, ISnapshotStore snapshots, Projector projector, ReplicatorHealth health, TimeProvider time)
+    public static void MapReplicatorApi(this IEndpointRouteBuilder routes, IEventStore events, ISnapshotStore snapshots, ICheckpointStore checkpoints, Projector? projector, ReplicatorHealth health, TimeProvider time)
     {
-        new ClusterEndpoints(events, snapshots, health, time).Map(routes);
+        new ClusterEndpoints(events, snapshots, checkpoints, health, time).Map(routes);
         new ChangesEndpoint(events, snapshots, time).Map(routes);
         new HistoryEndpoint(events, snapshots).Map(routes);
         new AsOfEndpoints(snapshots, time).Map(routes);
         new MaintenanceEndpoints(events, projector).Map(routes);
+        routes.MapReplicatorHealth(events, snapshots, health);
+    }
+
+    /// <summary>Adds what a process answers about itself that serves no API: its health, what <c>doctor</c> asks it, and where it keeps the projection the rebuild of that.</summary>
+    /// <param name="routes">Where.</param>
+    /// <param name="events">The log.</param>
+    /// <param name="snapshots">The projection.</param>
+    /// <param name="projector">What keeps the projection; null where another process does.</param>
+    /// <param name="health">How the parts of this process stand.</param>
+    public static void MapReplicatorProcess(this IEndpointRouteBuilder routes, IEventStore events, ISnapshotStore snapshots, Projector? projector, ReplicatorHealth health)
+    {
+        if (projector is not null)
+            new MaintenanceEndpoints(events, projector).Map(routes);
+        routes.MapReplicatorHealth(events, snapshots, health);
+    }
+
+    static void MapReplicatorHealth(this IEndpointRouteBuilder routes, IEventStore events, ISnapshotStore snapshots, ReplicatorHealth health)
+    {
         new HealthEndpoints(events, snapshots, health).Map(routes);
         new DoctorEndpoint(health).Map(routes);
     }

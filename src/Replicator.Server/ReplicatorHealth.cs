@@ -22,6 +22,9 @@ public sealed class ReplicatorHealth
             _faults[part] = fault;
     }
 
+    /// <summary>Whether this process carries the log to the bus. Set once, before anybody asks.</summary>
+    public bool Publishes { get; set; }
+
     /// <summary>Examines what this process has to do with; null where there is nothing. Set once, before anybody asks.</summary>
     public Func<CancellationToken, IAsyncEnumerable<Finding>>? Examination { get; set; }
 

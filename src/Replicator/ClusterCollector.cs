@@ -88,7 +88,7 @@ sealed class ClusterCollector
                 catch (Exception exception) when (!_isOnly && exception is not WrongExpectedRevisionException && ExitCodes.IsExpected(exception))
                 {
                     _failure = exception.Message;
-                    await Console.Error.WriteLineAsync($"{Id}: {exception.Message} Trying again in {delay.TotalSeconds:0} s.");
+                    _host.Log.LogWarning("{Cluster}: {Fault} Trying again in {Seconds} s.", Id, exception.Message, Math.Round(delay.TotalSeconds));
                     await Task.Delay(delay, _time, cancellationToken);
                 }
             }
@@ -97,7 +97,7 @@ sealed class ClusterCollector
         {
             _failure = exception.Message;
             if (!_isOnly)
-                await Console.Error.WriteLineAsync($"{Id}: {exception.Message} This cluster is not collected any more.");
+                _host.Log.LogError("{Cluster}: {Fault} This cluster is not collected any more.", Id, exception.Message);
             throw;
         }
         finally
@@ -109,17 +109,17 @@ sealed class ClusterCollector
     async Task CollectAsync(CancellationToken cancellationToken)
     {
         using var connection = ClusterConnection.Open(new ClusterOptions { KubeconfigPath = _settings.Kubeconfig, Context = _settings.Context });
-        using var sinks = new RecorderSinks(_host.Data.Events, Id, _settings.Rules, _counts, () => new Redactor(_key, _settings.Redact), _host.Health, _time);
+        using var sinks = new RecorderSinks(_host.Data.Events, Id, _settings.Rules, _counts, () => new Redactor(_key, _settings.Redact), _host.Health, _host.Log, _time);
         var reflectors = new ClusterReflectors(connection.Client, sinks, new ClusterReflectorsOptions
         {
             Reflector = new ReflectorOptions { Cluster = Id, Budget = _host.Budget },
             Watches = _settings.Rules.Records,
             FailWhenUnreachableAtStart = _isOnly,
-            Problem = problem => Console.Error.WriteLine($"{Id}: {problem.Type?.GroupResource.ToString() ?? "discovery"}: {problem.Message}"),
+            Problem = problem => _host.Log.LogWarning("{Cluster}: {Resource}: {Problem}", Id, problem.Type?.GroupResource.ToString() ?? "discovery", problem.Message),
         }, _time);
-        using var selfCheck = new ClusterSelfCheck(Id, connection.Client, sinks, _settings.SelfCheck, _host.Health, _time);
+        using var selfCheck = new ClusterSelfCheck(Id, connection.Client, sinks, _settings.SelfCheck, _host.Health, _host.Log, _time);
         (_reflectors, _selfCheck, _client, _failure) = (reflectors, selfCheck, connection.Client, null);
-        Console.WriteLine($"replicating {connection.ServerUrl} (context {connection.ContextName}) as '{Id}' into {_host.Data.Path}; API at {_host.Url}");
+        Console.WriteLine($"replicating {connection.ServerUrl} (context {connection.ContextName}) as '{Id}' into {_host.Data.Name}; {_host.Served}");
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var checking = selfCheck.RunAsync(() => WatchedTypes(reflectors), ending.Token);
         try

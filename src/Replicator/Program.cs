@@ -14,6 +14,7 @@ var root = new RootCommand("Records every change of every object of Kubernetes c
     VerifyCommand.Create(),
     RebuildCommand.Create(),
     DoctorCommand.Create(),
+    ProbeCommand.Create(),
 };
 try
 {

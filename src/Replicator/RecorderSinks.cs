@@ -18,13 +18,14 @@ namespace Replicator;
 /// <param name="counts">Told what the rules suppress.</param>
 /// <param name="redactor">Makes a redactor; each recorder has its own.</param>
 /// <param name="health">Told what fails.</param>
+/// <param name="log">Told when recording begins and ceases to wait for the store.</param>
 /// <param name="time">The clock.</param>
-sealed class RecorderSinks(IEventStore store, string cluster, RecordingRules rules, RuleCounts counts, Func<Redactor> redactor, ReplicatorHealth health, TimeProvider time) : IDeltaSinkFactory, IDisposable
+sealed class RecorderSinks(IEventStore store, string cluster, RecordingRules rules, RuleCounts counts, Func<Redactor> redactor, ReplicatorHealth health, ILogger log, TimeProvider time) : IDeltaSinkFactory, IDisposable
 {
     static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
 
     readonly ConcurrentDictionary<GroupResource, Sink> _open = [];
-    readonly Waiting _waiting = new(health);
+    readonly Waiting _waiting = new(health, log);
     DiscoveryRecorder? _discovery;
 
     string Cluster => cluster;
@@ -211,8 +212,8 @@ sealed class RecorderSinks(IEventStore store, string cluster, RecordingRules rul
         }
     }
 
-    /// <summary>Which recorders wait for the store: each is a fault in the health, and the first and the last are a line on standard error. Thread-safe.</summary>
-    sealed class Waiting(ReplicatorHealth health)
+    /// <summary>Which recorders wait for the store: each is a fault in the health, and the first and the last are a line of the log. Thread-safe.</summary>
+    sealed class Waiting(ReplicatorHealth health, ILogger log)
     {
         readonly Lock _lock = new();
         readonly HashSet<string> _names = [];
@@ -224,7 +225,7 @@ sealed class RecorderSinks(IEventStore store, string cluster, RecordingRules rul
             {
                 health.Report(name, message);
                 if (_names.Count == 0)
-                    Console.Error.WriteLine($"{message} Recording waits for it, loses nothing meanwhile, and goes on by itself.");
+                    log.LogWarning("{Fault} Recording waits for it, loses nothing meanwhile, and goes on by itself.", message);
                 _names.Add(name);
                 _any = true;
             }
@@ -233,7 +234,7 @@ sealed class RecorderSinks(IEventStore store, string cluster, RecordingRules rul
         public void End(string name)
         {
             if (_any && Forget(name))
-                Console.Error.WriteLine("the log can be written again; recording goes on");
+                log.LogWarning("the log can be written again; recording goes on");
         }
 
         /// <summary>True where it was the last.</summary>

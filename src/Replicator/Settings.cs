@@ -40,6 +40,17 @@ sealed partial class Settings
 
     public string Listen => Text("listen") ?? Keys["listen"].Default;
 
+    /// <summary>What a process does: see <see cref="RoleNames"/>.</summary>
+    public string Roles => Texts("roles") is { Count: > 0 } names ? string.Join(',', names) : Keys["roles"].Default;
+
+    /// <summary>Whether log lines are JSON objects.</summary>
+    public bool LogsJson => (Text("log:format") ?? Keys["log.format"].Default) switch
+    {
+        "json" => true,
+        "text" => false,
+        var other => throw new CommandException($"'{other}' is not a format of log lines: write text or json in log.format."),
+    };
+
     /// <summary>The bus that the log is published to.</summary>
     public BusOptions Bus => BusSettings.Read(_configuration.GetSection("bus"));
 

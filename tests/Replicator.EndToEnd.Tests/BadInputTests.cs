@@ -34,6 +34,12 @@ public sealed class BadInputTests : IDisposable
         { "no recording", ["import", "nowhere", "--cluster", "shop"], "'nowhere' is not a recording: it has no folder 'watch' with files such as core_v1_pods.log.gz." },
         { "a recording without discovery", ["import", "bare", "--cluster", "shop"], "'bare/discovery/api.aggregated.json.gz' is not an aggregated discovery document (Could not find a part of the path '{folder}/bare/discovery/api.aggregated.json.gz'.): a recording needs discovery/api.aggregated.json[.gz]." },
         { "an import without a cluster", ["import", "{shop}"], "Option '--cluster' is required. See 'replicator import --help'." },
+        { "a role that is none", ["up", "--roles", "collector,publsher"], "'publsher' is not a role: known are collector, projector, publisher, api." },
+        { "no role", ["up", "--roles", ","], "No role is named: leave --roles out for all, or name some of collector, projector, publisher, api." },
+        { "roles apart over a data folder", ["up", "--roles", "collector,publisher", "--data", "data"], "The roles 'collector,publisher' leave 'projector,api' to another process, but one process alone can hold the data folder 'data': add what is missing to --roles, or keep log and snapshots in servers that processes can share." },
+        { "a demo that nobody collects", ["up", "--roles", "api,projector", "--demo"], "--demo is a cluster to collect from, and the roles 'projector,api' do not collect: add collector to --roles, or leave --demo out." },
+        { "a probe of nobody", ["probe", "--url", "http://127.0.0.1:1"], "Connection refused (127.0.0.1:1)" },
+        { "a probe of nothing", ["probe", "--url", "nonsense"], "'nonsense' is not an address: write one such as http://127.0.0.1:7070 in --url." },
         { "an unknown command", ["frobnicate"], "'frobnicate' is no command of 'replicator'. See 'replicator --help'." },
         { "an unknown flag", ["status", "--frobnicate"], "'--frobnicate' is no option of 'replicator status'. See 'replicator status --help'." },
         { "no data folder", ["status", "--data", "nowhere"], "There is no data folder 'nowhere': name one with --data, or make one with 'replicator up' or 'replicator import'." },
@@ -71,6 +77,8 @@ public sealed class BadInputTests : IDisposable
     [InlineData("redact:\n- type: configmaps", "needs a 'type' (such as configmaps or deployments.apps) and a 'path' (such as $.data.password).")]
     [InlineData("redact:\n- type: configmaps\n  path: data.[", "'data.['")]
     [InlineData("data: [", "'replicator.yaml' cannot be read")]
+    [InlineData("roles: [collector]", "one process alone can hold the data folder 'data'")]
+    [InlineData("log: { format: xml }", "'xml' is not a format of log lines: write text or json in log.format.")]
     public async Task A_slip_in_the_settings_is_no_setting_that_is_passed_over(string yaml, string named)
     {
         await File.WriteAllTextAsync(_folder.File("replicator.yaml"), yaml, Cancel);

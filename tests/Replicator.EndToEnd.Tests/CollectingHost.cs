@@ -25,6 +25,9 @@ sealed class CollectingHost : IAsyncDisposable
     public static async Task<CollectingHost> StartAsync(TemporaryFolder folder) =>
         new(folder, await ReplicatorHost.StartAsync(folder.File("data"), "http://127.0.0.1:0", publishes: false, CancellationToken.None));
 
+    /// <summary>Over a host that is started already, and ends with this.</summary>
+    public static CollectingHost Over(TemporaryFolder folder, ReplicatorHost host) => new(folder, host);
+
     /// <summary>Begins to collect a cluster.</summary>
     public ClusterCollector Add(string id, TestApiServer server, string yaml = "", bool isOnly = false, TimeProvider? time = null)
     {

@@ -41,7 +41,7 @@ sealed class ApiRig : IAsyncDisposable
         builder.Services.AddProblemDetails();
         _app = builder.Build();
         _app.UseReplicatorErrors();
-        _app.MapReplicatorApi(Events, data.Snapshots, _projector, Health, Clock);
+        _app.MapReplicatorApi(Events, data.Snapshots, data.Checkpoints, _projector, Health, Clock);
     }
 
     static CancellationToken Cancel => TestContext.Current.CancellationToken;

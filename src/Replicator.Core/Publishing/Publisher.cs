@@ -8,6 +8,9 @@ namespace Replicator.Core.Publishing;
 /// <remarks>While the broker confirms nothing, the publisher holds one page of the log and waits: memory stays as it is, and the lag grows where it can be seen.</remarks>
 public sealed class Publisher : IDisposable
 {
+    /// <summary>The name under which the position is kept where there is one publisher.</summary>
+    public const string DefaultName = "publisher";
+
     /// <summary>How long the bus may take to confirm a page before that is called a fault.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
@@ -29,7 +32,7 @@ public sealed class Publisher : IDisposable
     /// <param name="bus">The bus.</param>
     /// <param name="time">The clock that waits are measured by.</param>
     /// <param name="name">The name under which the position is kept.</param>
-    public Publisher(IEventStore events, ICheckpointStore checkpoints, IChangePublisher bus, TimeProvider time, string name = "publisher")
+    public Publisher(IEventStore events, ICheckpointStore checkpoints, IChangePublisher bus, TimeProvider time, string name = DefaultName)
     {
         (_events, _checkpoints, _bus, _time, _name) = (events, checkpoints, bus, time, name);
         _meter.CreateObservableGauge("replicator.publisher.position", () => Volatile.Read(ref _position), "{position}", "The position up to which the bus has confirmed the log.");

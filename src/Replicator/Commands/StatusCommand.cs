@@ -39,8 +39,13 @@ static class StatusCommand
         CommonOptions.Write(table);
         foreach (var cluster in document.RootElement.GetProperty("items").EnumerateArray())
             WriteCluster(cluster);
-        Console.WriteLine($"log at position {document.RootElement.GetProperty("head")}, projection at {document.RootElement.GetProperty("checkpoint")}");
+        var (head, checkpoint) = (document.RootElement.GetProperty("head").GetInt64(), document.RootElement.GetProperty("checkpoint").GetInt64());
+        var bus = document.RootElement.GetProperty("published") is { ValueKind: JsonValueKind.Number } published ? $", bus at {published}{Behind(published.GetInt64())}" : "";
+        Console.WriteLine($"log at position {head}, projection at {checkpoint}{Behind(checkpoint)}{bus}");
         return 0;
+
+        // What the log grew by between the looks at it and at its followers is no lag.
+        string Behind(long position) => position < head ? $" ({head - position} behind)" : "";
     }
 
     /// <summary>What concerns the cluster as a whole: its collector, and what the rules keep out of the log.</summary>

@@ -1,9 +1,11 @@
 using System.CommandLine;
 using Replicator.Configuration;
+using Replicator.Core.Storage;
 using Replicator.Examining;
 using Replicator.Informers;
 using Replicator.Informers.Queues;
 using Replicator.KubeApi;
+using Replicator.Stores;
 
 namespace Replicator.Commands;
 
@@ -22,22 +24,27 @@ static class UpCommand
         var demo = new Option<bool>("--demo") { Description = "Replicates a replay of the bundled recording, a busy minute of a small cluster, in place of a real one." };
         var speed = ReplayCommand.SpeedOption();
         speed.Description = "With --demo: by what the recorded times are divided, or max.";
+        var roles = new Option<string?>("--roles") { Description = "What this process does: some of collector, projector, publisher, api, with commas between them [default: all].", HelpName = "ROLES" };
         var command = new Command("up", "Replicates a cluster: records every change, keeps the projection, publishes to the bus, and serves the API. Ctrl-C ends it; the next start goes on where it stopped.")
         {
-            kubeconfig, context, cluster, data, listen, demo, speed,
+            kubeconfig, context, cluster, data, listen, roles, demo, speed,
         };
         command.SetAction(async (result, cancellationToken) =>
         {
             var settings = Settings.Load();
             var address = result.GetValue(listen) ?? settings.Listen;
+            var chosen = RoleNames.Parse(result.GetValue(roles) ?? settings.Roles);
+            RoleNames.CheckEmbedded(chosen, result.GetValue(data)!);
+            if (result.GetValue(demo) && !chosen.HasFlag(Roles.Collector))
+                throw new CommandException($"--demo is a cluster to collect from, and the roles '{RoleNames.Format(chosen)}' do not collect: add collector to --roles, or leave --demo out.");
             if (result.GetValue(demo))
-                return await DemoAsync(settings.Cluster with { Id = result.GetValue(cluster) ?? "shop" }, result.GetValue(data)!, address, ReplayCommand.ParseSpeed(result.GetValue(speed)!), cancellationToken);
-            return await RunAsync(settings.Choose(result.GetValue(kubeconfig), result.GetValue(context), result.GetValue(cluster)), result.GetValue(data)!, address, cancellationToken);
+                return await DemoAsync(settings.Cluster with { Id = result.GetValue(cluster) ?? "shop" }, result.GetValue(data)!, address, chosen, ReplayCommand.ParseSpeed(result.GetValue(speed)!), cancellationToken);
+            return await RunAsync(settings.Choose(result.GetValue(kubeconfig), result.GetValue(context), result.GetValue(cluster)), result.GetValue(data)!, address, chosen, cancellationToken);
         });
         return command;
     }
 
-    static async Task<int> DemoAsync(ClusterSettings cluster, string data, string listen, double speed, CancellationToken cancellationToken)
+    static async Task<int> DemoAsync(ClusterSettings cluster, string data, string listen, Roles roles, double speed, CancellationToken cancellationToken)
     {
         await using var replay = await ReplayCommand.StartAsync(new ReplayOptions { RecordingPath = ReplayCommand.BundledRecording, Speed = speed, WaitForWatchers = true }, cancellationToken);
         var kubeconfig = Path.Combine(Path.GetTempPath(), $"replicator-demo-{Environment.ProcessId}.yaml");
@@ -45,7 +52,7 @@ static class UpCommand
         _ = replay.Completed.ContinueWith(_ => Console.WriteLine($"the recording has ended ({replay.Played} events); its last state stays"), cancellationToken, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
         try
         {
-            return await RunAsync([cluster with { Kubeconfig = kubeconfig, Context = null }], data, listen, cancellationToken);
+            return await RunAsync([cluster with { Kubeconfig = kubeconfig, Context = null }], data, listen, roles, cancellationToken);
         }
         finally
         {
@@ -53,12 +60,13 @@ static class UpCommand
         }
     }
 
-    static async Task<int> RunAsync(IReadOnlyList<ClusterSettings> clusters, string data, string listen, CancellationToken cancellationToken)
+    static async Task<int> RunAsync(IReadOnlyList<ClusterSettings> clusters, string data, string listen, Roles roles, CancellationToken cancellationToken)
     {
-        var named = clusters.Select(cluster => (Id: cluster.Id ?? NameOf(cluster), Settings: cluster)).ToList();
+        var named = (roles.HasFlag(Roles.Collector) ? clusters : []).Select(cluster => (Id: cluster.Id ?? NameOf(cluster), Settings: cluster)).ToList();
         foreach (var (id, _) in named)
             ClusterId.Check(id);
-        await using var host = await ReplicatorHost.StartAsync(data, listen, publishes: true, cancellationToken);
+        ListenUrl.Check(listen);
+        await using var host = await ReplicatorHost.StartAsync(await EmbeddedStores.OpenAsync(data), listen, roles, cancellationToken);
         host.Budget = new ByteBudget(Settings.Load().BufferBytes);
         var collectors = named.Select(cluster => new ClusterCollector(cluster.Id, cluster.Settings, host, isOnly: named.Count == 1, TimeProvider.System)).ToList();
         host.Health.Examination = cancelled => Examination.OfCollectorsAsync(host, collectors, cancelled);
@@ -66,6 +74,11 @@ static class UpCommand
         var reporting = ReportAsync(host, collectors, stopping.Token);
         try
         {
+            if (collectors.Count == 0)
+            {
+                Console.WriteLine($"running as {RoleNames.Format(roles)} over {host.Data.Name}; {host.Served}");
+                await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
+            }
             await Task.WhenAll(collectors.Select(collector => collector.RunAsync(cancellationToken)));
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -77,7 +90,7 @@ static class UpCommand
             await stopping.CancelAsync();
             await reporting;
         }
-        Console.WriteLine($"stopped; the log ends at position {await host.Data.Events.GetHeadAsync(CancellationToken.None)}");
+        Console.WriteLine(await TryReadHeadAsync(host, CancellationToken.None) is { } last ? $"stopped; the log ends at position {last}" : "stopped; the log cannot be read now");
         return 0;
     }
 
@@ -96,17 +109,29 @@ static class UpCommand
         {
             while (await timer.WaitForNextTickAsync(cancellationToken))
             {
-                var head = await host.Data.Events.GetHeadAsync(cancellationToken);
-                if (head == last)
+                if (await TryReadHeadAsync(host, cancellationToken) is not { } head || head == last)
                     continue;
                 var types = collectors.SelectMany(collector => collector.Activity.Types).ToList();
-                Console.WriteLine($"{head} events; {types.Count(type => type.State == nameof(ReflectorState.Watching))} of {types.Count} types watched; projection {head - await host.Data.Snapshots.GetCheckpointAsync(cancellationToken)} behind");
+                Console.WriteLine($"{head} events{(collectors.Count == 0 ? "" : $"; {types.Count(type => type.State == nameof(ReflectorState.Watching))} of {types.Count} types watched")}{(host.Roles.HasFlag(Roles.Projector) ? $"; projection {head - await host.Data.Snapshots.GetCheckpointAsync(cancellationToken)} behind" : "")}");
                 last = head;
             }
         }
         catch (OperationCanceledException)
         {
             // The run has ended.
+        }
+    }
+
+    /// <summary>Null while the store is away: those who work on it say so.</summary>
+    static async Task<long?> TryReadHeadAsync(ReplicatorHost host, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await host.Data.Events.GetHeadAsync(cancellationToken);
+        }
+        catch (StoreUnavailableException)
+        {
+            return null;
         }
     }
 }

@@ -27,6 +27,8 @@ static class SettingKeys
         new("kubeconfig", "$KUBECONFIG, ~/.kube/config, the pod's service account", "file that says how to reach the one cluster."),
         new("context", "the kubeconfig's current-context", "context of that kubeconfig."),
         new("bufferMiB", "256", "MiB that all clusters and types together may have read and not recorded yet; at the limit reading stops."),
+        new("roles", "collector,projector,publisher,api", "what this process does, with commas between them."),
+        new("log.format", "text", "text, or json: log lines as JSON objects."),
         new("bus.transport", "in-memory", "in-memory, within the process, or rabbitmq."),
         new("bus.host", "required with rabbitmq", "name or address of the broker."),
         new("bus.port", "5672, with TLS 5671", "port of the broker."),

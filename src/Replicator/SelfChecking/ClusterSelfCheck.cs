@@ -13,7 +13,7 @@ namespace Replicator.SelfChecking;
 /// have lost watch events before (etcd issues 17529, 18089, 19179), and so might we.
 /// </summary>
 /// <remarks>After KEP-4988, which compares a digest of namespace, name and resource version every five minutes within an API server.</remarks>
-sealed class ClusterSelfCheck(string cluster, HttpClient client, RecorderSinks sinks, SelfCheckSettings settings, ReplicatorHealth health, TimeProvider time) : IDisposable
+sealed class ClusterSelfCheck(string cluster, HttpClient client, RecorderSinks sinks, SelfCheckSettings settings, ReplicatorHealth health, ILogger log, TimeProvider time) : IDisposable
 {
     static readonly TimeSpan PollPeriod = TimeSpan.FromSeconds(1);
 
@@ -40,7 +40,7 @@ sealed class ClusterSelfCheck(string cluster, HttpClient client, RecorderSinks s
                     await foreach (var check in CheckAsync(types(), cancellationToken))
                     {
                         if (check.Outcome == CheckOutcome.Differs)
-                            await Console.Error.WriteLineAsync($"{cluster}: {check.Type.GroupResource}: {check.Reason}");
+                            log.LogWarning("{Cluster}: {Resource}: {Reason}", cluster, check.Type.GroupResource, check.Reason);
                     }
                     health.Report(part, null);
                 }
