@@ -142,8 +142,8 @@ public sealed class ReflectorFaultTests
             rig.Server.Kill();
         rig.Put("a", 2);
         rig.Delete("b");
-        await rig.WaitingAsync();
-        Assert.Contains("failed", rig.Health.LastError, StringComparison.Ordinal);
+        // A graceful end is one back-off of its own, before the first connection is refused.
+        await rig.UntilAsync(() => rig.Health is { State: ReflectorState.Backoff, LastError: { } error } && error.Contains("failed", StringComparison.Ordinal));
         rig.Server.StartAgain();
         await rig.CaughtUpAsync();
         Assert.Equal(["stream pods", "list pods limit=1", "watch pods 4"], rig.Asked);

@@ -55,6 +55,16 @@ public sealed class TcpRelay : IAsyncDisposable
         }
     }
 
+    /// <summary>Lets no request through any more on the connections that are open; what is being answered still arrives: how a server drains.</summary>
+    public void Drain()
+    {
+        lock (_gate)
+        {
+            foreach (var pair in _pairs)
+                pair.Draining = true;
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
@@ -124,6 +134,8 @@ public sealed class TcpRelay : IAsyncDisposable
                     await pair.Ended.Task;
                 if (count == 0)
                     break;
+                if (pair.Draining && from == pair.Client)
+                    await pair.Ended.Task;
                 for (var at = 0; at < count;)
                     at += await to.SendAsync(buffer.AsMemory(at, count - at), SocketFlags.None, pair.Stopped.Token);
             }
@@ -146,6 +158,7 @@ public sealed class TcpRelay : IAsyncDisposable
         public TaskCompletionSource Frozen { get; } = new();
         public TaskCompletionSource Ended { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
         public Task Running { get; set; } = Task.CompletedTask;
+        public volatile bool Draining;
 
         public void Reset()
         {

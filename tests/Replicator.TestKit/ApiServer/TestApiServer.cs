@@ -149,6 +149,7 @@ public sealed class TestApiServer : IAsyncDisposable
     public async Task ShutDownAsync(CancellationToken cancellationToken)
     {
         Relay.Target = null;
+        Relay.Drain();
         Model.EndWatches();
         lock (_gate)
             _open.RemoveAll(task => task.IsCompleted);
