@@ -11,7 +11,7 @@ namespace Replicator.Bus;
 /// <summary>Publishes <see cref="ResourceChanged"/> messages through MassTransit, many at a time but an object's one after the other. Calls must not overlap.</summary>
 /// <remarks>
 /// MassTransit sends concurrent publishes in no certain order and repeats each by itself after a lost connection, so order is kept here: a message is handed over when the broker has confirmed the one before it of the same object, and an
-/// event about the observer when everything before it is confirmed.
+/// event about the observer when everything before it is confirmed. Where one fails, everything under way is stopped, the bus is given up, and what was not confirmed goes out again over a new one.
 /// </remarks>
 public sealed class MassTransitPublisher : IChangePublisher, IDisposable
 {
@@ -25,24 +25,21 @@ public sealed class MassTransitPublisher : IChangePublisher, IDisposable
     static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(15);
     static readonly TimeSpan WatchPeriod = TimeSpan.FromSeconds(10);
 
-    readonly IBus _bus;
+    // A send that is cancelled ends at once. One that does not is stuck in the client for good.
+    static readonly TimeSpan SettlePatience = TimeSpan.FromSeconds(10);
+
+    readonly ISendBus _bus;
     readonly BusOptions _options;
     readonly TimeProvider _time;
-    readonly ConnectionErrors _errors;
     readonly ILogger _logger;
-    readonly Dictionary<ObjectKey, Task> _last = [];
-    readonly List<Task> _sending = [];
-    readonly SemaphoreSlim _window;
     readonly ITimer _watchdog;
-    ISendEndpoint? _endpoint;
-    volatile Attempt? _current;
-    long _lastConfirmed;
+    volatile Round? _current;
     volatile string? _lastError;
 
-    internal MassTransitPublisher(IBus bus, BusOptions options, TimeProvider time, ConnectionErrors errors, ILogger logger)
+    internal MassTransitPublisher(ISendBus bus, BusOptions options, TimeProvider time, ILogger logger)
     {
-        (_bus, _options, _time, _errors, _logger) = (bus, options, time, errors, logger);
-        _window = new SemaphoreSlim(options.Window);
+        (_bus, _options, _time, _logger) = (bus, options, time, logger);
+        _bus.Failed += Fail;
         _watchdog = time.CreateTimer(_ => FailWhatIsStuck(), null, WatchPeriod, WatchPeriod);
     }
 
@@ -50,24 +47,26 @@ public sealed class MassTransitPublisher : IChangePublisher, IDisposable
     public string Destination => _options.ToString();
 
     /// <inheritdoc/>
-    public string? LastError => _lastError ?? _errors.Last;
+    public string? LastError => _lastError;
 
     /// <inheritdoc/>
     public async ValueTask PublishAsync(IReadOnlyList<RecordedEvent> events, CancellationToken cancellationToken)
     {
-        var attempt = new Attempt(events);
-        _errors.Clear();
+        var confirmed = new bool[events.Count];
         for (var delay = FirstDelay; ; delay = delay * 2 < LongestDelay ? delay * 2 : LongestDelay)
         {
-            await SendAsync(attempt, cancellationToken).ConfigureAwait(false);
-            _lastError = attempt.Error?.GetBaseException().Message.ReplaceLineEndings(" ");
-            if (attempt.Error is null)
+            var before = confirmed.Count(one => one);
+            var error = await SendAsync(events, confirmed, cancellationToken).ConfigureAwait(false);
+            _lastError = error?.GetBaseException().Message.ReplaceLineEndings(" ");
+            if (error is null)
                 return;
             cancellationToken.ThrowIfCancellationRequested();
             CoreTelemetry.PublishRetries.Add(1);
+            // A bus that took something is worth asking soon.
+            if (confirmed.Count(one => one) > before)
+                delay = FirstDelay;
             _logger.LogWarning("{Destination} did not take a change and is asked again in {Seconds} s: {Error}", Destination, delay.TotalSeconds, _lastError);
-            // It may belong to a transport that has ended.
-            _endpoint = null;
+            await _bus.ResetAsync(cancellationToken).ConfigureAwait(false);
             await Task.Delay(delay, _time, cancellationToken).ConfigureAwait(false);
         }
     }
@@ -75,103 +74,112 @@ public sealed class MassTransitPublisher : IChangePublisher, IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _bus.Failed -= Fail;
         _watchdog.Dispose();
-        _window.Dispose();
     }
 
-    /// <summary>Sends what is not confirmed yet, and returns when nothing is under way any more: all confirmed, or <see cref="Attempt.Error"/> set.</summary>
-    async Task SendAsync(Attempt attempt, CancellationToken cancellationToken)
+    /// <summary>Sends what is not confirmed yet, and returns when nothing is under way any more: null, and all is confirmed, or what went wrong first.</summary>
+    async Task<Exception?> SendAsync(IReadOnlyList<RecordedEvent> events, bool[] confirmed, CancellationToken cancellationToken)
     {
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        attempt.Begin(stop);
-        Volatile.Write(ref _lastConfirmed, _time.GetTimestamp());
-        _current = attempt;
-        for (var i = 0; i < attempt.Events.Count && attempt.Error is null; i++)
+        using var round = new Round(events, confirmed, _options.Window, _time, cancellationToken);
+        _current = round;
+        try
         {
-            if (attempt.Confirmed[i])
-                continue;
-            var recorded = attempt.Events[i];
-            var aboutObserver = recorded.Metadata.Object.Name.Length == 0;
-            if (aboutObserver)
-                await SettleAsync().ConfigureAwait(false);
-            // Every message under way gives its place back, whether it was confirmed, failed or was stopped; so this wait needs no token.
-            await _window.WaitAsync(CancellationToken.None).ConfigureAwait(false);
-            var key = new ObjectKey(recorded.Stream, recorded.Metadata.Object.Namespace, recorded.Metadata.Object.Name);
-            var task = SendAsync(attempt, i, _last.GetValueOrDefault(key), stop.Token);
-            if (!task.IsCompleted)
+            round.Endpoint = await _bus.OpenAsync(round.Token).ConfigureAwait(false);
+            for (var i = 0; i < events.Count && round.Error is null; i++)
             {
-                _last[key] = task;
-                _sending.Add(task);
+                if (confirmed[i])
+                    continue;
+                var metadata = events[i].Metadata;
+                var aboutObserver = metadata.Object.Name.Length == 0;
+                if (aboutObserver)
+                    await SettleAsync(round).ConfigureAwait(false);
+                await round.Window.WaitAsync(round.Token).ConfigureAwait(false);
+                var key = new ObjectKey(events[i].Stream, metadata.Object.Namespace, metadata.Object.Name);
+                round.Add(key, SendAsync(round, i, round.LastOf(key)));
+                if (aboutObserver)
+                    await SettleAsync(round).ConfigureAwait(false);
             }
-            if (aboutObserver)
-                await SettleAsync().ConfigureAwait(false);
         }
-        await SettleAsync().ConfigureAwait(false);
+        catch (Exception exception)
+        {
+            round.Fail(exception);
+        }
+        await SettleAsync(round).ConfigureAwait(false);
         _current = null;
-        await attempt.EndAsync().ConfigureAwait(false);
+        return round.Error;
     }
+
+    void Fail(Exception exception) => _current?.Fail(exception);
 
     /// <summary>The last resort where neither the client nor MassTransit notices that nothing will come any more.</summary>
     void FailWhatIsStuck()
     {
-        if (_current is { } attempt && _time.GetElapsedTime(Volatile.Read(ref _lastConfirmed)) is var silence && silence >= _options.ConfirmTimeout)
-            attempt.Fail(new TimeoutException(_errors.Last ?? $"Nothing was confirmed for {(long)silence.TotalSeconds} s."));
+        if (_current is { } round && round.Silence is var silence && silence >= _options.ConfirmTimeout)
+            round.Fail(new TimeoutException($"Nothing was confirmed for {(long)silence.TotalSeconds} s."));
     }
 
-    async Task SettleAsync()
+    /// <summary>Waits until nothing is under way. What does not end when its round has failed is left behind: its token is cancelled, so that it sends nothing any more whenever it wakes, and its bus is given up.</summary>
+    async Task SettleAsync(Round round)
     {
-        // They never fail: what went wrong is in the attempt.
-        foreach (var task in _sending)
-            await task.ConfigureAwait(false);
-        _sending.Clear();
-        _last.Clear();
+        var sending = round.SettleAsync();
+        if (await Task.WhenAny(sending, round.Failed).ConfigureAwait(false) == sending)
+            return;
+        try
+        {
+            await sending.WaitAsync(SettlePatience, _time).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            var abandoned = round.Abandon();
+            CoreTelemetry.PublishesAbandoned.Add(abandoned);
+            _logger.LogWarning("{Count} messages to {Destination} did not end when they were cancelled, and are sent again over a new connection.", abandoned, Destination);
+        }
     }
 
-    async Task SendAsync(Attempt attempt, int index, Task? before, CancellationToken cancellationToken)
+    async Task SendAsync(Round round, int index, Task? before)
     {
         try
         {
             if (before is { IsCompleted: false })
                 await before.ConfigureAwait(false);
             // The one before it of the same object may have failed.
-            if (attempt.Error is not null)
+            if (round.Error is not null)
                 return;
-            var recorded = attempt.Events[index];
             var started = _time.GetTimestamp();
-            CoreTelemetry.PublishesInFlight.Add(1);
+            round.Enter();
             try
             {
-                await SendAsync(recorded, cancellationToken).ConfigureAwait(false);
+                await SendAsync(round.Endpoint!, round.Events[index], round.Token).ConfigureAwait(false);
             }
             finally
             {
-                CoreTelemetry.PublishesInFlight.Add(-1);
+                round.Leave();
             }
-            attempt.Confirmed[index] = true;
-            Volatile.Write(ref _lastConfirmed, _time.GetTimestamp());
+            round.Confirm(index);
             CoreTelemetry.ConfirmDuration.Record(_time.GetElapsedTime(started).TotalSeconds);
         }
         catch (Exception exception)
         {
             // Whatever it is, the change must not be skipped: the rest is held back, and this one tried again.
-            attempt.Fail(exception);
+            round.Fail(exception);
         }
         finally
         {
-            _window.Release();
+            round.Window.Release();
         }
     }
 
-    async Task SendAsync(RecordedEvent recorded, CancellationToken cancellationToken)
+    static async Task SendAsync(ISendEndpoint endpoint, RecordedEvent recorded, CancellationToken cancellationToken)
     {
         // A span of its own only where the watch line was traced: an import of a million events would otherwise be a million traces.
         using var activity = recorded.Metadata.TraceParent is { } parent ? CoreTelemetry.Source.StartActivity("replicator.publisher.publish", ActivityKind.Producer, parent) : null;
         activity?.SetTag("resource", recorded.Metadata.Type.GroupResource.ToString());
         var trace = activity?.Id ?? recorded.Metadata.TraceParent;
-        _endpoint ??= await _bus.GetPublishSendEndpoint<ResourceChanged>().ConfigureAwait(false);
-        var message = Message(recorded);
-        await _endpoint.Send(message, Pipe.Execute<SendContext<ResourceChanged>>(context =>
+        var message = ToMessage(recorded);
+        await endpoint.Send(message, Pipe.Execute<SendContext<ResourceChanged>>(context =>
         {
+            context.Serializer = ChangeSerializer.Instance;
             context.MessageId = recorded.Id;
             context.Durable = true;
             context.TrySetRoutingKey(ChangeRouting.KeyOf(message.Cluster, message.Group, message.Resource, message.Namespace));
@@ -183,7 +191,8 @@ public sealed class MassTransitPublisher : IChangePublisher, IDisposable
         }), cancellationToken).ConfigureAwait(false);
     }
 
-    static ResourceChanged Message(RecordedEvent recorded)
+    /// <summary>The message that an event becomes.</summary>
+    public static ResourceChanged ToMessage(RecordedEvent recorded)
     {
         var metadata = recorded.Metadata;
         return new ResourceChanged
@@ -214,46 +223,128 @@ public sealed class MassTransitPublisher : IChangePublisher, IDisposable
     /// <summary>What must stay in order among itself: by name, not by uid, so that an object's deletion comes before its successor's creation.</summary>
     readonly record struct ObjectKey(StreamId Stream, string Namespace, string Name);
 
-    /// <summary>A page on its way, over as many rounds as it takes.</summary>
-    sealed class Attempt(IReadOnlyList<RecordedEvent> events)
+    /// <summary>One try to get a page confirmed. Nothing of it reaches into the next: what is left behind finds its own round failed.</summary>
+    sealed class Round : IDisposable
     {
         readonly Lock _lock = new();
-        CancellationTokenSource? _stop;
-        Task _stopping = Task.CompletedTask;
+        readonly TimeProvider _time;
+        readonly CancellationTokenSource _stop;
+        readonly CancellationTokenRegistration _stopped;
+        readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        readonly bool[] _confirmed;
+        readonly Dictionary<ObjectKey, Task> _last = [];
+        readonly List<Task> _sending = [];
         Exception? _error;
+        int _inFlight;
+        Task _stopping = Task.CompletedTask;
+        bool _abandoned, _ended;
+        long _lastConfirmed;
 
-        public IReadOnlyList<RecordedEvent> Events { get; } = events;
-
-        public bool[] Confirmed { get; } = new bool[events.Count];
-
-        /// <summary>What went wrong first in this round.</summary>
-        public Exception? Error => Volatile.Read(ref _error);
-
-        public void Begin(CancellationTokenSource stop)
+        public Round(IReadOnlyList<RecordedEvent> events, bool[] confirmed, int window, TimeProvider time, CancellationToken cancellationToken)
         {
-            lock (_lock)
-                (_stop, _error) = (stop, null);
+            (Events, _confirmed, _time) = (events, confirmed, time);
+            Window = new SemaphoreSlim(window);
+            _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            Token = _stop.Token;
+            _stopped = Token.UnsafeRegister(static failed => ((TaskCompletionSource)failed!).TrySetResult(), _failed);
+            _lastConfirmed = time.GetTimestamp();
         }
 
-        /// <summary>Keeps the first error and stops what is under way: MassTransit would go on trying for hours.</summary>
+        public IReadOnlyList<RecordedEvent> Events { get; }
+
+        /// <summary>Where this round sends; set before anything is.</summary>
+        public ISendEndpoint? Endpoint { get; set; }
+
+        /// <summary>How many messages may still be begun.</summary>
+        public SemaphoreSlim Window { get; }
+
+        /// <summary>Cancelled when the round has failed: MassTransit would go on trying for hours.</summary>
+        public CancellationToken Token { get; }
+
+        /// <summary>Completes when the round has failed or is cancelled.</summary>
+        public Task Failed => _failed.Task;
+
+        /// <summary>What went wrong first.</summary>
+        public Exception? Error => Volatile.Read(ref _error);
+
+        /// <summary>For how long nothing was confirmed.</summary>
+        public TimeSpan Silence => _time.GetElapsedTime(Volatile.Read(ref _lastConfirmed));
+
+        /// <summary>What is under way of an object. Only the publishing loop calls it and the two below.</summary>
+        public Task? LastOf(ObjectKey key) => _last.GetValueOrDefault(key);
+
+        /// <summary>Takes note of a send that has begun.</summary>
+        public void Add(ObjectKey key, Task send)
+        {
+            if (send.IsCompleted)
+                return;
+            _last[key] = send;
+            _sending.Add(send);
+        }
+
+        /// <summary>Completes when everything that was begun has ended. Sends never fail: what went wrong is in <see cref="Error"/>.</summary>
+        public async Task SettleAsync()
+        {
+            Task[] sending = [.. _sending];
+            _sending.Clear();
+            _last.Clear();
+            foreach (var send in sending)
+                await send.ConfigureAwait(false);
+        }
+
+        public void Enter()
+        {
+            lock (_lock)
+                _inFlight++;
+            CoreTelemetry.PublishesInFlight.Add(1);
+        }
+
+        public void Leave()
+        {
+            lock (_lock)
+            {
+                if (_abandoned)
+                    return;
+                _inFlight--;
+            }
+            CoreTelemetry.PublishesInFlight.Add(-1);
+        }
+
+        public void Confirm(int index)
+        {
+            _confirmed[index] = true;
+            Volatile.Write(ref _lastConfirmed, _time.GetTimestamp());
+        }
+
+        /// <summary>Counts nothing of what is under way any more, and returns how many messages that are.</summary>
+        public int Abandon()
+        {
+            int left;
+            lock (_lock)
+                (left, _abandoned) = (_inFlight, true);
+            CoreTelemetry.PublishesInFlight.Add(-left);
+            return left;
+        }
+
+        /// <summary>Keeps the first error and stops what is under way.</summary>
         public void Fail(Exception exception)
         {
             lock (_lock)
             {
-                if (_error is not null || _stop is null)
+                if (_error is not null || _ended)
                     return;
                 Volatile.Write(ref _error, exception);
                 _stopping = _stop.CancelAsync();
             }
         }
 
-        public Task EndAsync()
+        public void Dispose()
         {
             lock (_lock)
-            {
-                _stop = null;
-                return _stopping;
-            }
+                _ended = true;
+            _stopped.Dispose();
+            // The window is left to whoever may still come back to it; it holds nothing.
+            _stopping.ContinueWith(_ => _stop.Dispose(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
     }
 }

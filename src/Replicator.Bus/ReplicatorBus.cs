@@ -1,8 +1,7 @@
-using System.Net.Security;
-using System.Security.Cryptography.X509Certificates;
 using MassTransit;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using RabbitMQ.Client;
 using Replicator.Contracts;
@@ -12,45 +11,27 @@ namespace Replicator.Bus;
 /// <summary>Composes the bus.</summary>
 public static class ReplicatorBus
 {
-    // Two of them unanswered end a connection that nobody closed (a pulled cable, a firewall that forgot).
-    static readonly TimeSpan Heartbeat = TimeSpan.FromSeconds(15);
-
-    /// <summary>Adds MassTransit on the transport that the options name, and a <see cref="MassTransitPublisher"/> over it.</summary>
+    /// <summary>Adds a <see cref="MassTransitPublisher"/> on the transport that the options name, and MassTransit for consumers that are embedded in this process.</summary>
     /// <param name="services">Where.</param>
     /// <param name="options">Which bus.</param>
-    /// <param name="configure">What else the bus should have: consumers that are embedded in this process.</param>
+    /// <param name="configure">The consumers; null for none.</param>
     public static IServiceCollection AddReplicatorBus(this IServiceCollection services, BusOptions options, Action<IBusRegistrationConfigurator>? configure = null)
     {
-        services.AddMassTransit(bus =>
-        {
-            // It would tell its makers what runs here.
-            bus.DisableUsageTelemetry();
-            configure?.Invoke(bus);
-            if (options.Transport == BusTransport.InMemory)
-            {
-                bus.UsingInMemory((context, transport) =>
-                {
-                    transport.UseRawJsonSerializer(isDefault: true);
-                    transport.ConfigureEndpoints(context);
-                });
-            }
-            else
-            {
-                bus.UsingRabbitMq((context, transport) =>
-                {
-                    transport.Host(options.Host, (ushort)options.EffectivePort, options.VirtualHost, "replicator", host => Configure(host, options));
-                    ConfigureTopology(transport);
-                    transport.ConfigureEndpoints(context);
-                });
-            }
-        });
-        // By default the in-memory bus takes publishes before its queues are bound, and they vanish. RabbitMQ's exchange is durable and declared before the first publish, and a broker that is away must not keep the API from starting.
-        services.AddOptions<MassTransitHostOptions>().Configure(host => host.WaitUntilStarted = options.Transport == BusTransport.InMemory);
         services.TryAddSingleton(TimeProvider.System);
-        // Each message that was under way when a connection broke would log a stack trace; the publisher's owner says it once, with the reason.
-        var errors = new ConnectionErrors();
-        services.AddLogging(logging => logging.AddProvider(errors).AddFilter(ConnectionErrors.Category, LogLevel.None).AddFilter<ConnectionErrors>(null, LogLevel.None).AddFilter<ConnectionErrors>(ConnectionErrors.Category, LogLevel.Warning));
-        services.AddSingleton(provider => new MassTransitPublisher(provider.GetRequiredService<IBus>(), options, provider.GetRequiredService<TimeProvider>(), errors, provider.GetRequiredService<ILogger<MassTransitPublisher>>()));
+        if (options.Transport == BusTransport.InMemory)
+        {
+            AddInMemory(services, configure);
+            services.AddSingleton<ISendBus>(provider => new InMemorySendBus(provider.GetRequiredService<IBus>()));
+        }
+        else
+        {
+            if (configure is not null)
+                AddRabbitMq(services, options, configure);
+            services.AddSingleton(provider => new RabbitMqSendBus(options, provider.GetRequiredService<ILoggerFactory>(), provider.GetRequiredService<TimeProvider>()));
+            services.AddSingleton<ISendBus>(provider => provider.GetRequiredService<RabbitMqSendBus>());
+            services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<RabbitMqSendBus>());
+        }
+        services.AddSingleton(provider => new MassTransitPublisher(provider.GetRequiredService<ISendBus>(), options, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<MassTransitPublisher>>()));
         return services;
     }
 
@@ -67,34 +48,35 @@ public static class ReplicatorBus
         });
     }
 
-    static void Configure(IRabbitMqHostConfigurator host, BusOptions options)
+    static void AddInMemory(IServiceCollection services, Action<IBusRegistrationConfigurator>? configure)
     {
-        host.Username(options.Username);
-        host.Password(options.Password);
-        host.Heartbeat(Heartbeat);
-        host.PublisherConfirmation = true;
-        if (!options.Tls)
-            return;
-        host.UseSsl(tls =>
+        services.AddMassTransit(bus =>
         {
-            tls.ServerName = options.Host;
-            tls.Protocol = System.Security.Authentication.SslProtocols.None;
-            // MassTransit accepts a certificate of an unknown authority unless told otherwise.
-            tls.EnforcePolicyErrors(SslPolicyErrors.RemoteCertificateChainErrors | SslPolicyErrors.RemoteCertificateNameMismatch | SslPolicyErrors.RemoteCertificateNotAvailable);
-            if (options.CertificateAuthorityFile is { } file)
-                tls.CertificateValidationCallback = (_, certificate, _, errors) => IsTrusted(certificate, errors, file);
+            // It would tell its makers what runs here.
+            bus.DisableUsageTelemetry();
+            configure?.Invoke(bus);
+            bus.UsingInMemory((context, transport) =>
+            {
+                transport.UseRawJsonSerializer(isDefault: true);
+                transport.ConfigureEndpoints(context);
+            });
         });
+        // By default the bus takes publishes before its queues are bound, and they vanish.
+        services.AddOptions<MassTransitHostOptions>().Configure(host => host.WaitUntilStarted = true);
     }
 
-    static bool IsTrusted(X509Certificate? certificate, SslPolicyErrors errors, string authorities)
+    static void AddRabbitMq(IServiceCollection services, BusOptions options, Action<IBusRegistrationConfigurator> configure)
     {
-        if (certificate is null || (errors & ~SslPolicyErrors.RemoteCertificateChainErrors) != SslPolicyErrors.None)
-            return false;
-        using var chain = new X509Chain();
-        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
-        chain.ChainPolicy.CustomTrustStore.ImportFromPemFile(authorities);
-        using var presented = new X509Certificate2(certificate);
-        return chain.Build(presented);
+        services.AddMassTransit(bus =>
+        {
+            bus.DisableUsageTelemetry();
+            configure(bus);
+            bus.UsingRabbitMq((context, transport) =>
+            {
+                RabbitMqConnections.Configure(transport, options);
+                ConfigureTopology(transport);
+                transport.ConfigureEndpoints(context);
+            });
+        });
     }
 }

@@ -10,6 +10,7 @@ using Xunit;
 
 namespace Replicator.Bus.Tests;
 
+[Collection(Metered.Name)]
 public sealed class PublishingTests
 {
     static CancellationToken Cancel => TestContext.Current.CancellationToken;

@@ -39,6 +39,9 @@ public static class CoreTelemetry
     /// <summary>Rounds of a page that were tried again because a publish failed.</summary>
     public static Counter<long> PublishRetries { get; } = Meter.CreateCounter<long>("replicator.publisher.retries", "{retry}", "Rounds of a page that were tried again because a publish failed.");
 
+    /// <summary>Messages that did not end when they were cancelled: they were left behind and sent again over a new connection.</summary>
+    public static Counter<long> PublishesAbandoned { get; } = Meter.CreateCounter<long>("replicator.publisher.abandoned", "{message}", "Messages that a client was stuck with; they were left behind, and sent again over a new connection.");
+
     /// <summary>Messages that await the bus's confirmation.</summary>
     public static UpDownCounter<long> PublishesInFlight { get; } = Meter.CreateUpDownCounter<long>("replicator.publisher.in_flight", "{message}", "Messages that await the bus's confirmation.");
 

@@ -14,7 +14,7 @@ public sealed class TcpProxy : IAsyncDisposable
     readonly int _target;
     readonly Task _accepting;
     long _forwarded;
-    volatile bool _refuses;
+    volatile bool _refuses, _mutes;
 
     /// <summary>A wire to a port of this machine.</summary>
     public TcpProxy(int target) : this("127.0.0.1", target) { }
@@ -51,8 +51,11 @@ public sealed class TcpProxy : IAsyncDisposable
             Drop(socket);
     }
 
-    /// <summary>Serves connections again.</summary>
-    public void Mend() => _refuses = false;
+    /// <summary>Swallows what the server answers, until <see cref="Mend"/>.</summary>
+    public void Mute() => _mutes = true;
+
+    /// <summary>Serves connections as they should be again.</summary>
+    public void Mend() => _refuses = _mutes = false;
 
     public async ValueTask DisposeAsync()
     {
@@ -110,6 +113,8 @@ public sealed class TcpProxy : IAsyncDisposable
         {
             if (count)
                 Interlocked.Add(ref _forwarded, read);
+            else if (_mutes)
+                continue;
             for (var sent = 0; sent < read;)
                 sent += await to.SendAsync(buffer.AsMemory(sent, read - sent), _stopping.Token);
         }
