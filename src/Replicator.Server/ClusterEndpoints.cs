@@ -6,6 +6,7 @@ using Replicator.Core.Events;
 using Replicator.Core.Publishing;
 using Replicator.Core.Rules;
 using Replicator.Core.Storage;
+using Replicator.Server.Access;
 
 namespace Replicator.Server;
 
@@ -25,7 +26,7 @@ sealed class ClusterEndpoints(IEventStore events, ISnapshotStore snapshots, IChe
         var (head, checkpoint) = (await events.GetHeadAsync(cancellationToken).ConfigureAwait(false), await snapshots.GetCheckpointAsync(cancellationToken).ConfigureAwait(false));
         var clusters = new List<ClusterStatus>();
         // A cluster that was never reached is shown too.
-        foreach (var cluster in types.Select(type => type.Cluster).Union(health.Collected))
+        foreach (var cluster in types.Select(type => type.Cluster).Union(await KnownAsync(health.Collected, cancellationToken).ConfigureAwait(false)))
             clusters.Add(await DescribeAsync(cluster, [.. types.Where(type => type.Cluster == cluster)], cancellationToken).ConfigureAwait(false));
         var published = await checkpoints.ReadAsync(Publisher.DefaultName, cancellationToken).ConfigureAwait(false);
         return new ClusterList(clusters, head, checkpoint, published > 0 || health.Publishes ? published : null);
@@ -48,6 +49,7 @@ sealed class ClusterEndpoints(IEventStore events, ISnapshotStore snapshots, IChe
 
     async Task<ClusterStatus> DescribeAsync(string cluster, IReadOnlyList<TypeStatus> types, CancellationToken cancellationToken)
     {
+        types = await GuardedSnapshotStore.VisibleTypesAsync(types, cancellationToken).ConfigureAwait(false);
         var now = time.GetUtcNow();
         var checkpoint = await snapshots.GetCheckpointAsync(cancellationToken).ConfigureAwait(false);
         var streams = (await events.ListStreamsAsync($"k8s-{cluster}-", cancellationToken).ConfigureAwait(false)).ToDictionary(info => info.Stream);
@@ -64,6 +66,20 @@ sealed class ClusterEndpoints(IEventStore events, ISnapshotStore snapshots, IChe
                 type.Objects, type.Versions, stream is null ? 0 : stream.LastRevision + 1, type.Gaps, stream?.Bytes, type.Synced, collector?.State, collector?.Error,
                 checks.TryGetValue(type.Type.GroupResource, out var check) ? SelfCheckState.Of(check) : null);
         })]);
+    }
+
+    /// <summary>Of these clusters those that know the caller.</summary>
+    static async ValueTask<IReadOnlyList<string>> KnownAsync(IReadOnlyList<string> clusters, CancellationToken cancellationToken)
+    {
+        if (Caller.Current is not { SeesEverything: false } caller)
+            return clusters;
+        var known = new List<string>();
+        foreach (var cluster in clusters)
+        {
+            if (await caller.IsKnownAsync(cluster, cancellationToken).ConfigureAwait(false))
+                known.Add(cluster);
+        }
+        return known;
     }
 
     /// <summary>The rules by which the cluster was last recorded, as the log has them.</summary>

@@ -6,6 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Replicator.Core.Projecting;
 using Replicator.Core.Storage;
+using Replicator.Server.Access;
 
 namespace Replicator.Server;
 
@@ -20,14 +21,19 @@ public static class ReplicatorApi
     /// <param name="projector">What keeps the projection, and rebuilds it; null where another process does.</param>
     /// <param name="health">How the parts of this process stand.</param>
     /// <param name="time">The clock that relative instants count from.</param>
-    public static void MapReplicatorApi(this IEndpointRouteBuilder routes, IEventStore events, ISnapshotStore snapshots, ICheckpointStore checkpoints, Projector? projector, ReplicatorHealth health, TimeProvider time)
+    /// <param name="access">Who may read, if that is guarded (<see cref="AccessExtensions.UseReplicatorAccess"/>): the endpoints then see no more than their callers may.</param>
+    public static void MapReplicatorApi(this IEndpointRouteBuilder routes, IEventStore events, ISnapshotStore snapshots, ICheckpointStore checkpoints, Projector? projector, ReplicatorHealth health, TimeProvider time, AccessOptions? access = null)
     {
+        // Verifying, rebuilding and probing concern the whole of both stores; the Kubernetes API of the past is admitted request by request.
+        var (allEvents, allSnapshots) = (events, snapshots);
+        if (access is { IsOpen: false })
+            (events, snapshots) = (new GuardedEventStore(events), new GuardedSnapshotStore(snapshots));
         new ClusterEndpoints(events, snapshots, checkpoints, health, time).Map(routes);
         new ChangesEndpoint(events, snapshots, time).Map(routes);
         new HistoryEndpoint(events, snapshots).Map(routes);
-        new AsOfEndpoints(snapshots, time).Map(routes);
-        new MaintenanceEndpoints(events, projector).Map(routes);
-        routes.MapReplicatorHealth(events, snapshots, health);
+        new AsOfEndpoints(allSnapshots, time).Map(routes);
+        new MaintenanceEndpoints(allEvents, projector).Map(routes);
+        routes.MapReplicatorHealth(allEvents, allSnapshots, health);
     }
 
     /// <summary>Adds what a process answers about itself that serves no API: its health, what <c>doctor</c> asks it, and where it keeps the projection the rebuild of that.</summary>

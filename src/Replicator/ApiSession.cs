@@ -1,4 +1,6 @@
 using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Security;
 using System.Text.Json;
 using Replicator.Storage.Sqlite;
 
@@ -10,10 +12,16 @@ sealed class ApiSession : IAsyncDisposable
     readonly ReplicatorHost? _host;
     readonly HttpClient _client;
 
-    ApiSession(ReplicatorHost? host, Uri url)
+    ApiSession(ReplicatorHost? host, Uri url, string? token)
     {
         _host = host;
-        _client = new HttpClient { BaseAddress = url, Timeout = Timeout.InfiniteTimeSpan };
+        _client = new HttpClient(new SocketsHttpHandler { SslOptions = { RemoteCertificateValidationCallback = (_, _, _, errors) => errors == SslPolicyErrors.None || IsOwn(url) } })
+        {
+            BaseAddress = url,
+            Timeout = Timeout.InfiniteTimeSpan,
+        };
+        if (token is not null)
+            _client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
     }
 
     /// <param name="data">The data folder.</param>
@@ -26,12 +34,12 @@ sealed class ApiSession : IAsyncDisposable
         if (DataFolder.FindOwner(data) is { } owner)
         {
             return owner.Url is { } url
-                ? new ApiSession(null, new Uri(url))
+                ? new ApiSession(null, new Uri(url), LocalAccess.Read(data))
                 : throw new CommandException($"The data folder '{data}' is in use by process {owner.ProcessId}, which does not serve it: wait until it is done.");
         }
         var host = await ReplicatorHost.StartAsync(data, "http://127.0.0.1:0", publishes: false, cancellationToken);
         prepare?.Invoke(host);
-        return new ApiSession(host, host.Url);
+        return new ApiSession(host, host.Url, host.LocalToken);
     }
 
     /// <summary>The one cluster that is recorded, or the one that is meant.</summary>
@@ -83,12 +91,15 @@ sealed class ApiSession : IAsyncDisposable
         throw new CommandException(Detail(text) ?? $"{_client.BaseAddress} answered {(int)response.StatusCode} to {path}.");
     }
 
+    /// <summary>The process is one of this machine, found by the lock that it holds; its certificate bears the name by which others know it.</summary>
+    static bool IsOwn(Uri url) => IPAddress.TryParse(url.Host.Trim('[', ']'), out var address) && (IPAddress.IsLoopback(address) || address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any));
+
     static string? Detail(string text)
     {
         try
         {
             using var problem = JsonDocument.Parse(text);
-            return problem.RootElement.TryGetProperty("detail", out var detail) ? detail.GetString() : null;
+            return problem.RootElement.TryGetProperty("detail", out var detail) || problem.RootElement.TryGetProperty("message", out detail) ? detail.GetString() : null;
         }
         catch (JsonException)
         {

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.Logging.Console;
@@ -6,10 +7,12 @@ using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
 using Replicator.Bus;
+using Replicator.Configuration;
 using Replicator.Core.Projecting;
 using Replicator.Core.Publishing;
 using Replicator.Informers.Queues;
 using Replicator.Server;
+using Replicator.Server.Access;
 using Replicator.Stores;
 
 namespace Replicator;
@@ -17,6 +20,8 @@ namespace Replicator;
 /// <summary>A process's parts over its stores: those that its roles ask for, and health and metrics in any case.</summary>
 sealed class ReplicatorHost : IAsyncDisposable
 {
+    const int LocalTokenBytes = 32;
+
     static readonly TimeSpan RestartDelay = TimeSpan.FromSeconds(5);
 
     readonly WebApplication _app;
@@ -40,16 +45,30 @@ sealed class ReplicatorHost : IAsyncDisposable
     /// <summary>What the reflectors of all clusters share; null for no bound but each type's own.</summary>
     public ByteBudget? Budget { get; set; }
 
+    /// <summary>Whom to ask who somebody is and what he may, where <c>access.kubernetes</c> is set; disposed with the host.</summary>
+    public ClusterReviewers? Reviewers { get; set; }
+
+    /// <summary>With what the commands of this machine show themselves where the API is guarded; null where it is open.</summary>
+    public string? LocalToken { get; private set; }
+
     /// <summary>Where it listens.</summary>
     public Uri Url => new(_app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
 
     /// <summary>What it serves, and where, as a line of output says it.</summary>
     public string Served => $"{(Roles.HasFlag(Roles.Api) ? "API" : "health and metrics")} at {Url}";
 
+    /// <exception cref="CommandException">It is no address to listen on, or one that others can reach while nothing says who may read.</exception>
+    public static void CheckAddress(string listen, AccessSettings access)
+    {
+        ListenUrl.Check(listen, access.Tls is not null);
+        if (access.IsOpen && !ListenUrl.IsLoopback(listen))
+            throw new CommandException($"{listen} can be reached from other machines, and nothing says who may read: set access.kubernetes to true or name access.tokens (docs/access.md), or listen on http://127.0.0.1:7070.");
+    }
+
     /// <summary>Opens a data folder, brings the projection to the end of the log and serves both at <paramref name="listen"/>; carries the log to the bus where <paramref name="publishes"/> says so.</summary>
     public static async Task<ReplicatorHost> StartAsync(string data, string listen, bool publishes, CancellationToken cancellationToken)
     {
-        ListenUrl.Check(listen);
+        CheckAddress(listen, Settings.Load().Access);
         return await StartAsync(await EmbeddedStores.OpenAsync(data), listen, Roles.Projector | Roles.Api | (publishes ? Roles.Publisher : Roles.None), cancellationToken);
     }
 
@@ -60,10 +79,11 @@ sealed class ReplicatorHost : IAsyncDisposable
         ReplicatorHost? host = null;
         try
         {
-            ListenUrl.Check(listen);
-            app = Build(listen, roles);
+            var settings = Settings.Load();
+            CheckAddress(listen, settings.Access);
+            app = Build(listen, roles, settings);
             host = new ReplicatorHost(stores, roles, new ReplicatorHealth { Publishes = roles.HasFlag(Roles.Publisher) }, app);
-            host.Map();
+            host.Map(settings.Access);
             // Readers of a folder see the log's end from the first answer on. What servers hold another process may be bringing up to date, and they may be away.
             if (!stores.AreShared && host._projector is { } projector)
                 await projector.CatchUpAsync(cancellationToken);
@@ -77,6 +97,7 @@ sealed class ReplicatorHost : IAsyncDisposable
             await stores.DisposeAsync();
             throw;
         }
+        LocalAccess.Write(stores.Path, host.LocalToken);
         stores.Announce(host.Url);
         host.Run();
         return host;
@@ -91,13 +112,14 @@ sealed class ReplicatorHost : IAsyncDisposable
         await _app.StopAsync();
         await _app.DisposeAsync();
         _projector?.Dispose();
+        Reviewers?.Dispose();
+        LocalAccess.Write(Data.Path, null);
         await Data.DisposeAsync();
         _stopping.Dispose();
     }
 
-    static WebApplication Build(string listen, Roles roles)
+    static WebApplication Build(string listen, Roles roles, Settings settings)
     {
-        var settings = Settings.Load();
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.UseUrls(listen);
         builder.Logging.ClearProviders().SetMinimumLevel(LogLevel.Warning)
@@ -112,6 +134,8 @@ sealed class ReplicatorHost : IAsyncDisposable
         builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping);
         builder.Services.AddProblemDetails();
         AddTelemetry(builder, roles);
+        if (settings.Access.Tls is var (certificate, key) && listen.StartsWith(Uri.UriSchemeHttps, StringComparison.OrdinalIgnoreCase))
+            UseCertificate(builder, LoadCertificate(certificate, key));
         if (roles.HasFlag(Roles.Publisher))
             builder.Services.AddReplicatorBus(settings.Bus);
         return builder.Build();
@@ -129,14 +153,22 @@ sealed class ReplicatorHost : IAsyncDisposable
         }
     }
 
-    void Map()
+    void Map(AccessSettings settings)
     {
+        LocalToken = settings.IsOpen ? null : Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(LocalTokenBytes));
+        var access = new AccessOptions
+        {
+            Tokens = settings.Tokens,
+            Reviews = settings.Kubernetes ? new KubernetesReviews(() => Reviewers?.Clients ?? new Dictionary<string, HttpClient>(), TimeProvider.System, settings.Cache) : null,
+            LocalToken = LocalToken is null ? null : new StaticToken { Name = "a command on this machine", Sha256 = StaticToken.Hash(LocalToken) },
+        };
         if (Roles.HasFlag(Roles.Projector))
             _projector = new Projector(Data.Events, Data.Snapshots);
         _app.UseReplicatorErrors();
+        _app.UseReplicatorAccess(access);
         _app.MapPrometheusScrapingEndpoint("/metrics");
         if (Roles.HasFlag(Roles.Api))
-            _app.MapReplicatorApi(Data.Events, Data.Snapshots, Data.Checkpoints, _projector, Health, TimeProvider.System);
+            _app.MapReplicatorApi(Data.Events, Data.Snapshots, Data.Checkpoints, _projector, Health, TimeProvider.System, access);
         else
             _app.MapReplicatorProcess(Data.Events, Data.Snapshots, _projector, Health);
     }
@@ -187,6 +219,29 @@ sealed class ReplicatorHost : IAsyncDisposable
                 Health.Report(part, null);
             }
         }
+    }
+
+    static ReloadingCertificate LoadCertificate(string certificate, string key)
+    {
+        try
+        {
+            return new ReloadingCertificate(certificate, key, TimeProvider.System, Console.Error.WriteLine);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or CryptographicException)
+        {
+            throw new CommandException($"tls.certificate '{certificate}' and tls.key '{key}' cannot be used: {exception.Message}");
+        }
+    }
+
+    static void UseCertificate(WebApplicationBuilder builder, ReloadingCertificate certificate)
+    {
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.ConfigureHttpsDefaults(https =>
+        {
+            // Kestrel wants one that it knows; what is shown has its chain too.
+            https.ServerCertificateSelector = (_, _) => certificate.Current.TargetCertificate;
+            https.OnAuthenticate = (_, connection) => (connection.ServerCertificateSelectionCallback, connection.ServerCertificateContext) = (null, certificate.Current);
+        }));
     }
 
     static void AddTelemetry(WebApplicationBuilder builder, Roles roles)

@@ -7,6 +7,7 @@ using Replicator.Core.Kubernetes;
 using Replicator.Core.Redaction;
 using Replicator.Core.Rules;
 using Replicator.SelfChecking;
+using Replicator.Server.Access;
 
 namespace Replicator;
 
@@ -33,6 +34,7 @@ sealed partial class Settings
         // A rule with a slip of the pen is found when the program starts, whichever command it was.
         _ = settings.Clusters;
         _ = settings.BufferBytes;
+        _ = settings.Access;
         return settings;
     }
 
@@ -62,6 +64,24 @@ sealed partial class Settings
             var text = Text("bufferMiB") ?? Keys["bufferMiB"].Default;
             return int.TryParse(text, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var number) && number > 0 ? number * 1024L * 1024
                 : throw new CommandException($"'bufferMiB' in {FileName} or {Prefix}... is '{text}'; write a whole number of MiB of at least 1, such as {Keys["bufferMiB"].Default}.");
+        }
+    }
+
+    /// <summary>Who may read.</summary>
+    public AccessSettings Access
+    {
+        get
+        {
+            var certificate = Text("tls:certificate");
+            if (certificate is null != Text("tls:key") is null)
+                throw new CommandException($"Only one of tls.certificate and tls.key is set in {FileName} or {Prefix}...: a certificate needs its key.");
+            return new AccessSettings
+            {
+                Kubernetes = Flag("access:kubernetes"),
+                Cache = Duration("", "access:cache", mayBeOff: false)!.Value,
+                Tokens = [.. _configuration.GetSection("access:tokens").GetChildren().Select(Token)],
+                Tls = certificate is null ? null : (certificate, Text("tls:key")!),
+            };
         }
     }
 
@@ -205,6 +225,16 @@ sealed partial class Settings
             }
         })];
     }
+
+    StaticToken Token(IConfigurationSection entry)
+    {
+        if (Text($"{entry.Path}:name") is not { } name || Text($"{entry.Path}:sha256") is not { } hash)
+            throw new CommandException($"{Shown(entry.Path)} in {FileName} or {Prefix}... needs a 'name', under which the logs know it, and the 'sha256' of the token.");
+        return new StaticToken { Name = name, Sha256 = AccessSettings.Hash(name, hash), Clusters = Texts($"{entry.Path}:clusters"), Namespaces = Texts($"{entry.Path}:namespaces") };
+    }
+
+    bool Flag(string path) => (Text(path) ?? Keys[path.Replace(':', '.')].Default) is var text && bool.TryParse(text, out var flag) ? flag
+        : throw new CommandException($"{Shown(path)} in {FileName} or {Prefix}... is '{text}'; it is true or false.");
 
     SelfCheckSettings SelfCheck(string prefix) =>
         new(Duration(prefix, "selfCheck:period", mayBeOff: true), Duration(prefix, "selfCheck:patience", mayBeOff: false)!.Value);

@@ -142,6 +142,33 @@ public sealed partial class SettingsTests
         Assert.True(Load("rules: { exclude: [{ namespaces: ['*'] }] }").Cluster.Rules.Records(Nodes));
 
     [Fact]
+    public void Access_is_open_unless_something_says_who_may_read()
+    {
+        Assert.True(Load("").Access.IsOpen);
+        var access = Load($$"""
+            access:
+              kubernetes: true
+              cache: 30s
+              tokens:
+                - name: ci
+                  sha256: {{new string('a', 64)}}
+                  clusters: prod
+                  namespaces: [shop, payments]
+            tls: { certificate: tls.crt, key: tls.key }
+            """).Access;
+        Assert.Equal((false, true, TimeSpan.FromSeconds(30), ("tls.crt", "tls.key")), (access.IsOpen, access.Kubernetes, access.Cache, access.Tls!.Value));
+        var token = Assert.Single(access.Tokens);
+        Assert.Equal(("ci", "prod", "shop,payments", 32), (token.Name, string.Join(',', token.Clusters), string.Join(',', token.Namespaces), token.Sha256.Length));
+    }
+
+    [Theory]
+    [InlineData("access: { kubernetes: yes please }", "access.kubernetes in replicator.yaml or REPLICATOR__... is 'yes please'; it is true or false.")]
+    [InlineData("access: { tokens: [{ name: ci }] }", "access.tokens.0 in replicator.yaml or REPLICATOR__... needs a 'name', under which the logs know it, and the 'sha256' of the token.")]
+    [InlineData("access: { tokens: [{ name: ci, sha256: my-secret-token }] }", "access.tokens: the sha256 of 'ci' is not 64 hexadecimal digits: write what \"printf %s TOKEN | sha256sum\" prints, and not the token.")]
+    [InlineData("tls: { certificate: tls.crt }", "Only one of tls.certificate and tls.key is set in replicator.yaml or REPLICATOR__...: a certificate needs its key.")]
+    public void A_slip_in_who_may_read_is_found_at_once_and_shows_no_secret(string yaml, string message) => Assert.Equal(message, Assert.Throws<CommandException>(() => Load(yaml)).Message);
+
+    [Fact]
     public void Every_setting_is_in_the_reference_with_its_default()
     {
         var rows = Row().Matches(File.ReadAllText(Path.Combine(TestRecordings.Repository, "docs", "configuration.md"))).ToDictionary(row => row.Groups["path"].Value, row => row.Groups["default"].Value.Trim('`', ' '));

@@ -65,8 +65,13 @@ static class UpCommand
         var named = (roles.HasFlag(Roles.Collector) ? clusters : []).Select(cluster => (Id: cluster.Id ?? NameOf(cluster), Settings: cluster)).ToList();
         foreach (var (id, _) in named)
             ClusterId.Check(id);
-        ListenUrl.Check(listen);
+        var access = Settings.Load().Access;
+        ReplicatorHost.CheckAddress(listen, access);
+        if (access.Tls is not null && !listen.StartsWith(Uri.UriSchemeHttps, StringComparison.OrdinalIgnoreCase))
+            throw new CommandException($"tls.certificate is set, but '{listen}' would listen without it: write https:// there, or leave tls out.");
         await using var host = await ReplicatorHost.StartAsync(await EmbeddedStores.OpenAsync(data), listen, roles, cancellationToken);
+        if (access.Kubernetes)
+            host.Reviewers = new ClusterReviewers([.. clusters.Select(cluster => (cluster.Id ?? NameOf(cluster), cluster))]);
         host.Budget = new ByteBudget(Settings.Load().BufferBytes);
         var collectors = named.Select(cluster => new ClusterCollector(cluster.Id, cluster.Settings, host, isOnly: named.Count == 1, TimeProvider.System)).ToList();
         host.Health.Examination = cancelled => Examination.OfCollectorsAsync(host, collectors, cancelled);

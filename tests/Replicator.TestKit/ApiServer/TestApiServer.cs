@@ -72,6 +72,9 @@ public sealed class TestApiServer : IAsyncDisposable
     /// <summary>Who is let in; everybody where it is null.</summary>
     public Func<ApiRequest, bool>? Authenticate { get; set; }
 
+    /// <summary>Whose tokens there are, and what they may: what TokenReview and SubjectAccessReview are answered by.</summary>
+    public TestReviews Reviews { get; } = new();
+
     /// <summary>The server's URL, with its path prefix.</summary>
     public Uri Url => new($"{(_tls ? "https" : "http")}://127.0.0.1:{Relay.Port}{_prefix}/");
 
@@ -280,6 +283,11 @@ public sealed class TestApiServer : IAsyncDisposable
         if (Authenticate is { } authenticate && !authenticate(request))
         {
             await SendAsync(context, RecordedAnswer.Load("bad-token-401"));
+            return;
+        }
+        if (HttpMethods.IsPost(context.Request.Method) && TestReviews.Takes(request.Path))
+        {
+            await SendAsync(context, await Reviews.AnswerAsync(request.Path, context.Request.Body, context.RequestAborted));
             return;
         }
         if (!HttpMethods.IsGet(context.Request.Method))
