@@ -11,7 +11,7 @@ static class KubeStatus
     /// <param name="reason">The reason, in a word for machines.</param>
     /// <param name="message">The reason, for people.</param>
     /// <param name="details">Writes the members of <c>details</c>.</param>
-    public static byte[] Create(int code, string reason, string message, Action<Utf8JsonWriter>? details = null)
+    public static byte[] Create(int code, string? reason, string message, Action<Utf8JsonWriter>? details = null)
     {
         using var buffer = new MemoryStream();
         using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
@@ -23,7 +23,8 @@ static class KubeStatus
             json.WriteEndObject();
             json.WriteString("status"u8, "Failure");
             json.WriteString("message"u8, message);
-            json.WriteString("reason"u8, reason);
+            if (reason is not null)
+                json.WriteString("reason"u8, reason);
             if (details is not null)
             {
                 json.WriteStartObject("details"u8);
@@ -36,7 +37,11 @@ static class KubeStatus
         return buffer.ToArray();
     }
 
-    public static async Task WriteAsync(HttpContext context, int code, string reason, string message, Action<Utf8JsonWriter>? details = null)
+    public static byte[] Create(KubeApiException exception) => Create(exception.Code, exception.Reason, exception.Message, exception.Details);
+
+    public static Task WriteAsync(HttpContext context, KubeApiException exception) => WriteAsync(context, exception.Code, exception.Reason, exception.Message, exception.Details);
+
+    public static async Task WriteAsync(HttpContext context, int code, string? reason, string message, Action<Utf8JsonWriter>? details = null)
     {
         context.Response.StatusCode = code;
         context.Response.ContentType = "application/json";

@@ -3,10 +3,16 @@ using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Replicator.Core.Projecting;
 using Replicator.Core.Storage;
-using Replicator.Server.Access;
+        var lifetime = routes.ServiceProvider.GetRequiredService<IHostApplicationLifetime>();
+        var machine = new TimeMachine(allEvents, allSnapshots, time);
+        lifetime.ApplicationStopped.Register(() => machine.DisposeAsync().AsTask().GetAwaiter().GetResult());
+        new AsOfEndpoints(machine, time, lifetime.ApplicationStopping).Map(routes);
+        new MaintenanceEndpoints(allEvents, projector).Map(routes);
+        routes.MapReplicatorHealth(allEvents, allSnapshots, health);
 
 namespace Replicator.Server;
 
@@ -31,7 +37,10 @@ public static class ReplicatorApi
         new ClusterEndpoints(events, snapshots, checkpoints, health, time).Map(routes);
         new ChangesEndpoint(events, snapshots, time).Map(routes);
         new HistoryEndpoint(events, snapshots).Map(routes);
-        new AsOfEndpoints(allSnapshots, time).Map(routes);
+        var lifetime = routes.ServiceProvider.GetRequiredService<IHostApplicationLifetime>();
+        var machine = new TimeMachine(allEvents, allSnapshots, time);
+        lifetime.ApplicationStopped.Register(() => machine.DisposeAsync().AsTask().GetAwaiter().GetResult());
+        new AsOfEndpoints(machine, time, lifetime.ApplicationStopping).Map(routes);
         new MaintenanceEndpoints(allEvents, projector).Map(routes);
         routes.MapReplicatorHealth(allEvents, allSnapshots, health);
     }

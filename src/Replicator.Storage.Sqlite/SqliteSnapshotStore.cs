@@ -97,6 +97,20 @@ public sealed class SqliteSnapshotStore : ISnapshotStore
     }
 
     /// <inheritdoc/>
+    public ValueTask<long> CountAsync(ObjectQuery query, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        using var lease = new Lease(this);
+        var count = 0L;
+        foreach (var chunk in Chunks(lease.Generation, query))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            count += chunk.Count;
+        }
+        return ValueTask.FromResult(count);
+    }
+
+    /// <inheritdoc/>
     public ValueTask<StoredObject?> GetAsync(string cluster, GroupResource type, string @namespace, string name, Cut cut, CancellationToken cancellationToken)
     {
         var found = Read(reader =>

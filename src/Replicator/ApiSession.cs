@@ -42,6 +42,17 @@ sealed class ApiSession : IAsyncDisposable
         return new ApiSession(host, host.Url, host.LocalToken);
     }
 
+    /// <summary>The token that it is shown; null where none is known.</summary>
+    public string? Token => _client.DefaultRequestHeaders.Authorization?.Parameter;
+
+    /// <summary>The address of the API.</summary>
+    public Uri Url => _client.BaseAddress!;
+
+    /// <summary>Asks the process at an address.</summary>
+    public static ApiSession Connect(string url) => Uri.TryCreate(url.EndsWith('/') ? url : $"{url}/", UriKind.Absolute, out var parsed) && (parsed.Scheme == Uri.UriSchemeHttp || parsed.Scheme == Uri.UriSchemeHttps)
+        ? new ApiSession(null, parsed, Environment.GetEnvironmentVariable("REPLICATOR_TOKEN"))
+        : throw new CommandException($"'{url}' is not the address of a server: write for example http://127.0.0.1:7070.");
+
     /// <summary>The one cluster that is recorded, or the one that is meant.</summary>
     public async Task<string> ResolveClusterAsync(string? wanted, CancellationToken cancellationToken)
     {

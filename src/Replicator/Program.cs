@@ -15,6 +15,8 @@ var root = new RootCommand("Records every change of every object of Kubernetes c
     RebuildCommand.Create(),
     DoctorCommand.Create(),
     ProbeCommand.Create(),
+    KubeconfigCommand.Create(),
+    KubectlCommand.Create(),
 };
 try
 {

@@ -23,6 +23,10 @@ static class RecordedShop
 
     public static string Key(string group, string resource, string @namespace, string name, string version, string type) => $"{resource}.{group} {@namespace}/{name} {version} {type}";
 
+    /// <summary>The version of a type's first list.</summary>
+    public static long FirstList(string group, string resource) => Directory.EnumerateFiles(Path.Combine(TestRecordings.Shop, "watch"), $"{(group.Length == 0 ? "core" : group)}_*_{resource}.log.gz")
+        .Min(file => Lines(file).Where(line => line.Event["type"]!.GetValue<string>() == "BOOKMARK").Select(line => long.Parse(line.Event["object"]!["metadata"]!["resourceVersion"]!.GetValue<string>(), CultureInfo.InvariantCulture)).First());
+
     public static string Name(JsonNode? item) => item!["metadata"]!["name"]!.GetValue<string>();
 
     /// <summary>The lines of a recorded watch.</summary>

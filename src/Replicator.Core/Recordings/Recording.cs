@@ -100,7 +100,7 @@ public sealed class Recording
     public IReadOnlyList<(string Path, ReadOnlyMemory<byte> Json)> ReadDiscoveryDocuments()
     {
         var documents = new List<(string, ReadOnlyMemory<byte>)>();
-        foreach (var (path, name) in (ReadOnlySpan<(string, string)>)[("api", "api.aggregated.json"), ("apis", "apis.aggregated.json"), ("version", "version.json")])
+        foreach (var (path, name) in (ReadOnlySpan<(string, string)>)[("api", "api.aggregated.json"), ("apis", "apis.aggregated.json"), ("version", "version.json"), ("openapi/v3", "openapi-v3.json")])
         {
             var file = System.IO.Path.Combine(Path, "discovery", name);
             if (!File.Exists(file))

@@ -14,6 +14,15 @@ public interface ISnapshotStore : IAsyncDisposable
     /// <summary>The objects of a type as of a cut, in the API server's order: by the bytes of <c>namespace/name</c>, so that <c>shop-a/x</c> comes before <c>shop/x</c>. The states are canonical JSON, valid until the next is asked for.</summary>
     IAsyncEnumerable<StoredObject> ListAsync(ObjectQuery query, CancellationToken cancellationToken);
 
+    /// <summary>How many objects <see cref="ListAsync"/> would bring.</summary>
+    async ValueTask<long> CountAsync(ObjectQuery query, CancellationToken cancellationToken)
+    {
+        var count = 0L;
+        await foreach (var _ in ListAsync(query, cancellationToken).ConfigureAwait(false))
+            count++;
+        return count;
+    }
+
     /// <summary>One object as of a cut, or null when there is none.</summary>
     ValueTask<StoredObject?> GetAsync(string cluster, GroupResource type, string @namespace, string name, Cut cut, CancellationToken cancellationToken);
 
