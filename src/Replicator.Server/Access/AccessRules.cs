@@ -17,7 +17,8 @@ static class AccessRules
         ["/api/v1/verify"] = AccessRule.Operator,
         ["/api/v1/rebuild"] = AccessRule.Operator,
         ["/api/v1/doctor"] = AccessRule.Operator,
-        ["/openapi/v1.json"] = AccessRule.Public,
+        // What the API is called and takes is no secret of a cluster's.
+        ["/openapi/{documentName}.json"] = AccessRule.Public,
         [Clusters] = AccessRule.Known,
         [$"{Clusters}/{{cluster}}/status"] = AccessRule.Cluster,
         [$"{Clusters}/{{cluster}}/gaps"] = AccessRule.Cluster,
@@ -37,6 +38,7 @@ static class AccessRules
         [$"{Clusters}/{{cluster}}/runtimes"] = AccessRule.Cluster,
         [$"{Clusters}/{{cluster}}/apps"] = AccessRule.Cluster,
         [$"{Clusters}/{{cluster}}/export"] = AccessRule.Cluster,
+        [$"{Clusters}/{{cluster}}/names"] = AccessRule.Cluster,
     }.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Where a Kubernetes API of the past begins.</summary>
