@@ -7,12 +7,8 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Replicator.Core.Projecting;
 using Replicator.Core.Storage;
-        var lifetime = routes.ServiceProvider.GetRequiredService<IHostApplicationLifetime>();
-        var machine = new TimeMachine(allEvents, allSnapshots, time);
-        lifetime.ApplicationStopped.Register(() => machine.DisposeAsync().AsTask().GetAwaiter().GetResult());
-        new AsOfEndpoints(machine, time, lifetime.ApplicationStopping).Map(routes);
-        new MaintenanceEndpoints(allEvents, projector).Map(routes);
-        routes.MapReplicatorHealth(allEvents, allSnapshots, health);
+using Replicator.KubeApi;
+using Replicator.Server.Access;
 
 namespace Replicator.Server;
 
