@@ -42,4 +42,11 @@ public static class InformersTelemetry
     internal static KeyValuePair<string, object?> Tag(ResourceType type) => new("resource", type.GroupResource.ToString());
 
     internal static KeyValuePair<string, object?>[] Tags(ResourceType type, string? cluster) => cluster is null ? [Tag(type)] : [Tag(type), new("cluster", cluster)];
+
+    /// <summary>Begins the trace of what a watch brought at a time: one of its own, for a watch that goes on from a streaming list runs within the list's span, and would be one trace from the list to its end.</summary>
+    internal static Activity? StartChanges()
+    {
+        Activity.Current = null;
+        return Source.StartActivity("replicator.informer.changes");
+    }
 }

@@ -376,7 +376,7 @@ public sealed class Reflector
         {
             var result = await pump.ReadAsync(cancellationToken).ConfigureAwait(false);
             var buffer = result.Buffer;
-            using (var activity = listing || buffer.IsEmpty ? null : InformersTelemetry.Source.StartActivity("replicator.informer.changes"))
+            using (var activity = listing || buffer.IsEmpty ? null : InformersTelemetry.StartChanges())
             {
                 activity?.SetTag("resource", Type.GroupResource.ToString());
                 var trace = activity is { Recorded: true } ? activity.Id : null;
