@@ -68,6 +68,16 @@ public sealed class MartenSnapshotStore : ISnapshotStore
         StreamAsync(cluster, type, reader => reader.GetHistoryAsync(type, @namespace, name, states, cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
+    public async IAsyncEnumerable<ChangedObject> ListChangedAsync(ChangedQuery query, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        using var before = new PooledBufferWriter();
+        using var after = new PooledBufferWriter();
+        await foreach (var one in StreamAsync(query.Cluster, new GroupResource("", ""), reader => reader.ListChangedAsync(query, before, after, cancellationToken), cancellationToken).ConfigureAwait(false))
+            yield return one;
+    }
+
+    /// <inheritdoc/>
     public async ValueTask<IReadOnlyList<TypeStatus>> GetTypesAsync(string? cluster, CancellationToken cancellationToken) =>
         await ReadAsync(null, default, reader => reader.ReadTypesAsync(cluster, cancellationToken), cancellationToken).ConfigureAwait(false);
 

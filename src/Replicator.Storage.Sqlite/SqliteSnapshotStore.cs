@@ -173,6 +173,59 @@ public sealed class SqliteSnapshotStore : ISnapshotStore
     }
 
     /// <inheritdoc/>
+    public async IAsyncEnumerable<ChangedObject> ListChangedAsync(ChangedQuery query, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        using var lease = new Lease(this);
+        var (types, candidates, count) = Read(lease.Generation, reader =>
+        {
+            using var read = reader.BeginRead();
+            var types = new List<ChangedType>();
+            foreach (var status in reader.ReadTypes(query.Cluster))
+            {
+                if ((query.Types is null || query.Types.Contains(status.Type.GroupResource)) && reader.FindType(query.Cluster, status.Type.GroupResource) is { } number)
+                    types.Add(new ChangedType(status.Type, number, reader.Bound(number, query.From), reader.Bound(number, query.To)));
+            }
+            types.RemoveAll(type => type.Low >= type.High);
+            return (types, new Dictionary<long, SortedSet<ObjectKey>>(), reader.CountObjects());
+        });
+        if (types.Count == 0)
+            yield break;
+        // An event costs a third of what it costs to look at an object: where the log between the cuts is much longer than there are objects, all that lived at either cut are compared.
+        var (low, high) = (types.Min(type => type.Low), types.Max(type => type.High));
+        var isShort = high - low <= 3 * count;
+        if (isShort)
+            await CollectFromLogAsync(query, types, low, high, candidates, cancellationToken).ConfigureAwait(false);
+        using var states = new PooledBufferWriter();
+        var ends = new int[2 * BatchStates];
+        foreach (var type in types)
+        {
+            var keys = isShort ? candidates.GetValueOrDefault(type.Number) ?? [] : Read(lease.Generation, reader => reader.ReadKeys(type.Number, Math.Max(type.From.High, type.To.High), Math.Min(type.From.Low, type.To.Low), query.Namespace));
+            foreach (var chunk in keys.Chunk(BatchStates))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                var changed = Read(lease.Generation, reader =>
+                {
+                    using var read = reader.BeginRead();
+                    return chunk.Select(key => Compare(reader, type, key)).OfType<ChangedRow>().ToList();
+                });
+                states.Clear();
+                _log.ReadStates([.. changed.SelectMany(row => (long[])[row.Before?.Version.Position ?? 0, row.After?.Version.Position ?? 0])], states, ends);
+                var bytes = states.WrittenMemory;
+                for (var index = 0; index < changed.Count; index++)
+                {
+                    var row = changed[index];
+                    var (start, middle) = (index == 0 ? 0 : ends[2 * index - 1], ends[2 * index]);
+                    yield return new ChangedObject(type.Type, ObjectKey.Unscope(row.Key.Scoped), row.Key.Name, Stored(row.Before, bytes[start..middle]), Stored(row.After, bytes[middle..ends[2 * index + 1]]));
+                }
+            }
+        }
+
+        static StoredObject? Stored((ObjectIdentity Identity, VersionRow Version)? held, ReadOnlyMemory<byte> state) =>
+            held is var (identity, version) ? new StoredObject(identity, version.ResourceVersion, state) : null;
+    }
+
+    /// <inheritdoc/>
     public ValueTask<IReadOnlyList<TypeStatus>> GetTypesAsync(string? cluster, CancellationToken cancellationToken) =>
         ValueTask.FromResult<IReadOnlyList<TypeStatus>>(Read(reader => reader.ReadTypes(cluster)));
 
@@ -316,6 +369,49 @@ public sealed class SqliteSnapshotStore : ISnapshotStore
         }
     }
 
+    /// <summary>The names that events between the cuts bear.</summary>
+    async ValueTask CollectFromLogAsync(ChangedQuery query, List<ChangedType> types, long low, long high, Dictionary<long, SortedSet<ObjectKey>> candidates, CancellationToken cancellationToken)
+    {
+        var byType = types.ToDictionary(type => type.Type.GroupResource);
+        await foreach (var page in _log.ReadAllAsync(low, new ReadOptions(States: false, StreamPrefix: $"k8s-{query.Cluster}-", MaxCount: high - low), cancellationToken).ConfigureAwait(false))
+        {
+            using (page)
+            {
+                foreach (var recorded in page.Events)
+                {
+                    var metadata = recorded.Metadata;
+                    if (recorded.Position > high)
+                        return;
+                    if (metadata.Cluster != query.Cluster || metadata.Object.Name.Length == 0 || recorded.Type is not (EventType.ObjectAdded or EventType.ObjectModified or EventType.ObjectDeleted)
+                        || (query.Namespace is not null && metadata.Object.Namespace != query.Namespace) || !byType.TryGetValue(metadata.Type.GroupResource, out var type)
+                        || recorded.Position <= type.Low || recorded.Position > type.High)
+                        continue;
+                    if (!candidates.TryGetValue(type.Number, out var keys))
+                        candidates[type.Number] = keys = [];
+                    keys.Add(new ObjectKey(ObjectKey.Scope(metadata.Object.Namespace), metadata.Object.Name, 0));
+                }
+                if (page.Position >= high)
+                    return;
+            }
+        }
+    }
+
+    /// <summary>What held under a name at both cuts; null where that is the same version of the same object.</summary>
+    static ChangedRow? Compare(SnapshotReader reader, ChangedType type, ObjectKey key)
+    {
+        (ObjectIdentity, VersionRow)? before = null, after = null;
+        var isTouched = false;
+        foreach (var row in reader.ReadNamed(type.Number, ObjectKey.Unscope(key.Scoped), key.Name))
+        {
+            if (row.Born <= type.From.High && reader.FindVersion(row.Id, type.From) is { } earlier)
+                before = (row.Identity, earlier);
+            if (row.Born <= type.To.High && reader.FindVersion(row.Id, type.To) is { } later)
+                after = (row.Identity, later);
+            isTouched |= reader.IsTouched(row.Id, type.From, type.To);
+        }
+        return before?.Item2.Position == after?.Item2.Position && (before is not null || !isTouched) ? null : new ChangedRow(key, before, after);
+    }
+
     async ValueTask CompleteAsync(SnapshotGeneration next, CancellationToken cancellationToken)
     {
         await _writing.WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -392,4 +488,15 @@ public sealed class SqliteSnapshotStore : ISnapshotStore
             return ValueTask.CompletedTask;
         }
     }
+
+    /// <summary>A type of a comparison, with both cuts as positions.</summary>
+    sealed record ChangedType(ResourceType Type, long Number, PositionBounds From, PositionBounds To)
+    {
+        public long Low => Math.Min(From.Low, To.Low);
+
+        public long High => Math.Max(From.High, To.High);
+    }
+
+    /// <summary>A name under which the cuts differ.</summary>
+    sealed record ChangedRow(ObjectKey Key, (ObjectIdentity Identity, VersionRow Version)? Before, (ObjectIdentity Identity, VersionRow Version)? After);
 }

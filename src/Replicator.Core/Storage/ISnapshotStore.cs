@@ -29,6 +29,13 @@ public interface ISnapshotStore : IAsyncDisposable
     /// <summary>Every version of the objects that bore this name, oldest first, over deletions and re-creations.</summary>
     IAsyncEnumerable<StoredVersion> GetHistoryAsync(string cluster, GroupResource type, string @namespace, string name, bool states, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// The objects of which another version, or none, held at the one cut than at the other, each with both: by type (group, then resource), then in the order of <see cref="ListAsync"/>. An object that was deleted and created
+    /// again under its name is one, with two uids; one that lived only between the cuts is there with neither. Costs what changed between the cuts, not what was there. The states are valid until the next is asked for.
+    /// </summary>
+    /// <exception cref="FormatException">A cut is a resource version that cannot be ordered.</exception>
+    IAsyncEnumerable<ChangedObject> ListChangedAsync(ChangedQuery query, CancellationToken cancellationToken);
+
     /// <summary>The clusters, their types and how each stands.</summary>
     ValueTask<IReadOnlyList<TypeStatus>> GetTypesAsync(string? cluster, CancellationToken cancellationToken);
 

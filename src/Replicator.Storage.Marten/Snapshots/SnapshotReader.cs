@@ -16,6 +16,8 @@ namespace Replicator.Storage.Marten.Snapshots;
 /// <summary>A read of the snapshots: one transaction, so one state of them, whatever is applied or rebuilt meanwhile.</summary>
 sealed class SnapshotReader : IAsyncDisposable
 {
+    const int ChangedNames = 1024;
+
     readonly NpgsqlConnection _connection;
     readonly NpgsqlTransaction _transaction;
     readonly SnapshotTables _tables;
@@ -68,7 +70,9 @@ sealed class SnapshotReader : IAsyncDisposable
 
     /// <summary>Turns a cut into bounds of position; in between each version says for itself.</summary>
     /// <exception cref="FormatException">The cut is a resource version that cannot be ordered.</exception>
-    public async Task<PositionBounds> BoundAsync(Cut cut, CancellationToken cancellationToken)
+    public Task<PositionBounds> BoundAsync(Cut cut, CancellationToken cancellationToken) => BoundAsync(Type!.Value, cut, cancellationToken);
+
+    async Task<PositionBounds> BoundAsync(long type, Cut cut, CancellationToken cancellationToken)
     {
         switch (cut.Kind)
         {
@@ -79,11 +83,11 @@ sealed class SnapshotReader : IAsyncDisposable
             default:
                 var isTime = cut.Kind == CutKind.Time;
                 var (column, value) = isTime ? ("observed_at", (object)cut.Value) : ("version_order", Order(cut));
-                var (first, last) = isTime ? (0, Checkpoint) : await FindEpochAsync((string)value, cancellationToken).ConfigureAwait(false);
+                var (first, last) = isTime ? (0, Checkpoint) : await FindEpochAsync(type, (string)value, cancellationToken).ConfigureAwait(false);
                 await using (var batch = new NpgsqlBatch(_connection, _transaction))
                 {
-                    batch.Add($"SELECT coalesce(max(position), $3) FROM {_tables.Moments} WHERE type = $1 AND {column} <= $2 AND position > $3 AND position <= $4", Type!.Value, value, first, last);
-                    batch.Add($"SELECT coalesce(min(position) - 1, $4) FROM {_tables.Moments} WHERE type = $1 AND {column} > $2 AND position > $3 AND position <= $4", Type!.Value, value, first, last);
+                    batch.Add($"SELECT coalesce(max(position), $3) FROM {_tables.Moments} WHERE type = $1 AND {column} <= $2 AND position > $3 AND position <= $4", type, value, first, last);
+                    batch.Add($"SELECT coalesce(min(position) - 1, $4) FROM {_tables.Moments} WHERE type = $1 AND {column} > $2 AND position > $3 AND position <= $4", type, value, first, last);
                     await using var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
                     await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
                     var low = reader.GetInt64(0);
@@ -177,6 +181,118 @@ sealed class SnapshotReader : IAsyncDisposable
                 State = previous,
             };
         }
+    }
+
+    /// <summary>What differs between two cuts: the names that versions between them bear, then what held under each at both.</summary>
+    public async IAsyncEnumerable<ChangedObject> ListChangedAsync(ChangedQuery query, PooledBufferWriter before, PooledBufferWriter after, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var types = new List<(ResourceType Type, long Number, PositionBounds From, PositionBounds To)>();
+        var numbers = await ReadTypeNumbersAsync(query.Cluster, cancellationToken).ConfigureAwait(false);
+        foreach (var status in await ReadTypesAsync(query.Cluster, cancellationToken).ConfigureAwait(false))
+        {
+            if (query.Types?.Contains(status.Type.GroupResource) == false)
+                continue;
+            var number = numbers[status.Type.GroupResource];
+            var (from, to) = (await BoundAsync(number, query.From, cancellationToken).ConfigureAwait(false), await BoundAsync(number, query.To, cancellationToken).ConfigureAwait(false));
+            if (Math.Min(from.Low, to.Low) < Math.Max(from.High, to.High))
+                types.Add((status.Type, number, from, to));
+        }
+        if (types.Count == 0)
+            yield break;
+        var touched = await ReadTouchedAsync([.. types.Select(type => type.Number)], types.Min(type => Math.Min(type.From.Low, type.To.Low)), types.Max(type => Math.Max(type.From.High, type.To.High)), query.Namespace, cancellationToken).ConfigureAwait(false);
+        foreach (var (type, number, from, to) in types)
+        {
+            foreach (var names in touched[number].Chunk(ChangedNames))
+            {
+                await foreach (var one in CompareAsync(type, number, from, to, names, before, after, cancellationToken).ConfigureAwait(false))
+                    yield return one;
+            }
+        }
+    }
+
+    async Task<Dictionary<GroupResource, long>> ReadTypeNumbersAsync(string cluster, CancellationToken cancellationToken)
+    {
+        await using var command = _connection.Command($"SELECT id, grp, resource FROM {_tables.Types} WHERE cluster = $1", cluster);
+        command.Transaction = _transaction;
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        var numbers = new Dictionary<GroupResource, long>();
+        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+            numbers[new GroupResource(reader.GetString(1), reader.GetString(2))] = reader.GetInt64(0);
+        return numbers;
+    }
+
+    async Task<ILookup<long, (string Scope, string Name)>> ReadTouchedAsync(long[] types, long low, long high, string? @namespace, CancellationToken cancellationToken)
+    {
+        await using var command = _connection.Command($"""
+            SELECT DISTINCT o.type, o.scope, o.name FROM {_tables.Versions} v JOIN {_tables.Objects} o ON o.id = v.object
+            WHERE v.position > $1 AND v.position <= $2 AND o.type = ANY($3) AND ($4 OR o.scope = $5) ORDER BY o.type, o.scope, o.name
+            """, low, high, types, @namespace is null, SnapshotWriter.Scope(@namespace ?? ""));
+        command.Transaction = _transaction;
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        var touched = new List<(long Type, string Scope, string Name)>();
+        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+            touched.Add((reader.GetInt64(0), reader.GetString(1), reader.GetString(2)));
+        return touched.ToLookup(one => one.Type, one => (one.Scope, one.Name));
+    }
+
+    async IAsyncEnumerable<ChangedObject> CompareAsync(
+        ResourceType type, long number, PositionBounds from, PositionBounds to, (string Scope, string Name)[] names, PooledBufferWriter before, PooledBufferWriter after, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand { Connection = _connection, Transaction = _transaction };
+        string Parameter(object value)
+        {
+            command.Parameters.Add(new NpgsqlParameter { Value = value });
+            return $"${command.Parameters.Count}";
+        }
+        string Includes(PositionBounds bounds) => bounds switch
+        {
+            { Time: { } time } => $"v.position <= {Parameter(bounds.High)} AND (v.position <= {Parameter(bounds.Low)} OR v.observed_at <= {Parameter(time)})",
+            { Order: { } order } => $"v.position <= {Parameter(bounds.High)} AND (v.position <= {Parameter(bounds.Low)} OR v.version_order <= {Parameter(order)})",
+            _ => $"v.position <= {Parameter(bounds.High)}",
+        };
+        string Held(PositionBounds bounds) => $"(SELECT v.position, v.event, v.version, v.state FROM {_tables.Versions} v WHERE v.object = o.id AND {Includes(bounds)} ORDER BY v.position DESC LIMIT 1)";
+        var deleted = (int)EventType.ObjectDeleted;
+        command.CommandText = $"""
+            SELECT k.scope, k.name, o.uid, b.version, CASE WHEN b.position IS DISTINCT FROM a.position THEN b.state::text END, a.version, CASE WHEN b.position IS DISTINCT FROM a.position THEN a.state::text END,
+                coalesce(b.event <> {deleted}, false), coalesce(a.event <> {deleted}, false), b.position IS NOT DISTINCT FROM a.position,
+                EXISTS (SELECT 1 FROM {_tables.Versions} v WHERE v.object = o.id AND v.position > {Parameter(Math.Min(from.Low, to.Low))} AND v.position <= {Parameter(Math.Max(from.High, to.High))} AND ({Includes(from)}) <> ({Includes(to)}))
+            FROM unnest({Parameter(names.Select(name => name.Scope).ToArray())}, {Parameter(names.Select(name => name.Name).ToArray())}) WITH ORDINALITY AS k (scope, name, place)
+            JOIN {_tables.Objects} o ON o.type = {Parameter(number)} AND o.scope = k.scope AND o.name = k.name
+            LEFT JOIN LATERAL {Held(from)} b ON true LEFT JOIN LATERAL {Held(to)} a ON true ORDER BY k.place, o.born
+            """;
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        (string Scope, string Name)? open = null;
+        StoredObject? earlier = null, later = null;
+        var (isSame, isTouched) = (false, false);
+        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            var key = (reader.GetString(0), reader.GetString(1));
+            if (open is not null && open != key && Changed() is { } changed)
+                yield return changed;
+            if (open != key)
+                (open, earlier, later, isSame, isTouched) = (key, null, null, false, false);
+            var identity = new ObjectIdentity(SnapshotWriter.Unscope(key.Item1), key.Item2, reader.GetString(2));
+            var (had, has) = (reader.GetBoolean(7), reader.GetBoolean(8));
+            isSame |= had && has && reader.GetBoolean(9);
+            isTouched |= reader.GetBoolean(10);
+            if (had)
+                earlier = Take(3, before, identity);
+            if (has)
+                later = Take(5, after, identity);
+        }
+        if (open is not null && Changed() is { } last)
+            yield return last;
+
+        StoredObject Take(int column, PooledBufferWriter into, ObjectIdentity identity)
+        {
+            into.Clear();
+            if (!reader.IsDBNull(column + 1))
+                Read(reader, column + 1, into);
+            return new StoredObject(identity, reader.GetString(column), into.WrittenMemory);
+        }
+
+        ChangedObject? Changed() => isSame || (earlier is null && later is null && !isTouched) ? null
+            : new ChangedObject(type, SnapshotWriter.Unscope(open.Value.Scope), open.Value.Name, earlier, later);
     }
 
     public async Task<List<TypeStatus>> ReadTypesAsync(string? cluster, CancellationToken cancellationToken)
@@ -304,11 +420,11 @@ sealed class SnapshotReader : IAsyncDisposable
     }
 
     /// <summary>The positions of the epoch that a resource version is of: the newest whose first list is not newer than it. Everything before them lies before the cut, everything after them behind it.</summary>
-    async Task<(long First, long Last)> FindEpochAsync(string order, CancellationToken cancellationToken)
+    async Task<(long First, long Last)> FindEpochAsync(long type, string order, CancellationToken cancellationToken)
     {
         // A list whose version cannot be ordered is not known to be older than anything; neither is one that has not come yet.
         await using var command = _connection.Command(
-            $"SELECT position, coalesce(version_order <> '' AND version_order <= $2, false) FROM {_tables.Epochs} WHERE type = $1 ORDER BY epoch DESC", Type!.Value, order);
+            $"SELECT position, coalesce(version_order <> '' AND version_order <= $2, false) FROM {_tables.Epochs} WHERE type = $1 ORDER BY epoch DESC", type, order);
         command.Transaction = _transaction;
         await using var epochs = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         var last = Checkpoint;

@@ -174,6 +174,46 @@ sealed class SnapshotReader : IDisposable
         }
     }
 
+    /// <summary>Whether a version of an object began after the one cut and not after the other.</summary>
+    public bool IsTouched(long @object, in PositionBounds from, in PositionBounds to)
+    {
+        _version.Bind(1, @object);
+        _version.Bind(2, Math.Max(from.High, to.High));
+        try
+        {
+            while (_version.Step() && _version.Integer(0) > Math.Min(from.Low, to.Low))
+            {
+                if (Includes(from) != Includes(to))
+                    return true;
+            }
+            return false;
+        }
+        finally
+        {
+            _version.Reset();
+        }
+
+        bool Includes(in PositionBounds bounds) => _version.Integer(0) <= bounds.High && bounds.Includes(_version);
+    }
+
+    /// <summary>How many objects there ever were, of all types.</summary>
+    public long CountObjects() => _database.ReadInteger("SELECT coalesce(max(id), 0) FROM objects");
+
+    /// <summary>The names of a type that something bore that was born by a position and had not died by another.</summary>
+    public SortedSet<ObjectKey> ReadKeys(long type, long bornBy, long diedAfter, string? @namespace)
+    {
+        using var keys = _database.PrepareOnce($"SELECT namespace, name FROM objects WHERE type = ?1 AND born <= ?2 AND (died IS NULL OR died > ?3){(@namespace is null ? "" : " AND namespace = ?4")}");
+        keys.Bind(1, type);
+        keys.Bind(2, bornBy);
+        keys.Bind(3, diedAfter);
+        if (@namespace is not null)
+            keys.Bind(4, ObjectKey.Scope(@namespace));
+        var found = new SortedSet<ObjectKey>();
+        while (keys.Step())
+            found.Add(new ObjectKey(keys.Text(0), keys.Text(1), 0));
+        return found;
+    }
+
     /// <summary>The next versions of an object after a position; <see cref="StoredVersion.To"/> and the state are left open.</summary>
     public List<StoredVersion> ReadVersions(GroupResource type, in ObjectRow row, long after, int limit)
     {
