@@ -13,7 +13,8 @@ sealed record ChangeQuery
     const int DefaultLimit = 500;
     const int MaxPage = 10_000;
 
-    static readonly HashSet<string> Known = ["from", "to", "group", "resource", "namespace", "name", "after", "limit", "follow", "objects", "patches"];
+    /// <summary>The parameters that are understood; <see cref="OpenApiDescriptions"/> describes each.</summary>
+    public static readonly HashSet<string> Known = ["from", "to", "group", "resource", "namespace", "name", "after", "limit", "follow", "objects", "patches"];
 
     public required string Cluster { get; init; }
     public Cut? From { get; init; }

@@ -12,7 +12,8 @@ sealed class ChangesEndpoint(IEventStore events, ISnapshotStore snapshots, TimeP
 {
     static readonly TimeSpan KeepAlivePeriod = TimeSpan.FromSeconds(15);
 
-    public void Map(IEndpointRouteBuilder routes) => routes.MapGet("/api/v1/clusters/{cluster}/changes", HandleAsync);
+    public void Map(IEndpointRouteBuilder routes) => routes.MapGet("/api/v1/clusters/{cluster}/changes", HandleAsync)
+        .Describe("ListChanges", "Lists the recorded changes in log order: a page, or lines, or server-sent events, as the Accept header asks.", OpenApiDescriptions.Changes, typeof(ChangePage), typeof(Change), "application/x-ndjson", "text/event-stream");
 
     async Task HandleAsync(HttpContext context, string cluster)
     {

@@ -15,9 +15,9 @@ sealed class ClusterEndpoints(IEventStore events, ISnapshotStore snapshots, IChe
 {
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/api/v1/clusters", ListAsync);
-        routes.MapGet("/api/v1/clusters/{cluster}/status", StatusAsync);
-        routes.MapGet("/api/v1/clusters/{cluster}/gaps", GapsAsync);
+        routes.MapGet("/api/v1/clusters", ListAsync).Describe("ListClusters", "Lists the clusters that are recorded, and how each of their types stands.", [], typeof(ClusterList));
+        routes.MapGet("/api/v1/clusters/{cluster}/status", StatusAsync).Describe("GetClusterStatus", "Says how a cluster and each of its types stand.", [], typeof(ClusterStatus));
+        routes.MapGet("/api/v1/clusters/{cluster}/gaps", GapsAsync).Describe("ListGaps", "Lists the gaps: where changes could not be observed, oldest first.", [], typeof(GapList));
     }
 
     async Task<ClusterList> ListAsync(CancellationToken cancellationToken)

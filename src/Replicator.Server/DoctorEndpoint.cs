@@ -7,7 +7,8 @@ namespace Replicator.Server;
 /// <summary><c>POST /api/v1/doctor</c>: examines folder, log and clusters, and compares every type with its server; NDJSON, a finding a line as it is made, and a last line <c>{"done":true}</c>.</summary>
 sealed class DoctorEndpoint(ReplicatorHealth health)
 {
-    public void Map(IEndpointRouteBuilder routes) => routes.MapPost("/api/v1/doctor", ExamineAsync);
+    public void Map(IEndpointRouteBuilder routes) => routes.MapPost("/api/v1/doctor", (Delegate)ExamineAsync)
+        .Describe("Examine", "Examines folder, log and clusters, and compares every type with its server; a finding a line as it is made, and a last line {\"done\":true}.", [], null, typeof(FindingAnswer.Answer), "application/x-ndjson");
 
     async Task ExamineAsync(HttpContext context)
     {

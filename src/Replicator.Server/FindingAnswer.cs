@@ -14,5 +14,5 @@ public static class FindingAnswer
     internal static byte[] Utf8(Finding finding) => JsonSerializer.SerializeToUtf8Bytes(
         new Answer(finding.Check, finding.Cluster, finding.Level.ToString(), finding.Detail, finding.Remedy, finding.Type?.Type.GroupResource.ToString(), finding.Type is { } check ? SelfCheckState.Of(check) : null), Options);
 
-    sealed record Answer(string Check, string? Cluster, string Level, string Detail, string? Remedy, string? Type, SelfCheckState? SelfCheck);
+    internal sealed record Answer(string Check, string? Cluster, string Level, string Detail, string? Remedy, string? Type, SelfCheckState? SelfCheck);
 }

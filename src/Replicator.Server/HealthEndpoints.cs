@@ -14,8 +14,8 @@ sealed class HealthEndpoints(IEventStore events, ISnapshotStore snapshots, Repli
 {
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/healthz", () => TypedResults.Ok(For(new HealthAnswer("ok", health.Faults, null, null, Clusters()))));
-        routes.MapGet("/readyz", ReadyAsync);
+        routes.MapGet("/healthz", () => TypedResults.Ok(For(new HealthAnswer("ok", health.Faults, null, null, Clusters())))).Describe("GetHealth", "Answers as long as the process works.", [], typeof(HealthAnswer));
+        routes.MapGet("/readyz", ReadyAsync).Describe("GetReadiness", "Says whether the process can answer: 503 where a store cannot be read or a part has reported a fault.", [], typeof(HealthAnswer)).Produces<HealthAnswer>(StatusCodes.Status503ServiceUnavailable);
     }
 
     async Task<IResult> ReadyAsync(CancellationToken cancellationToken)

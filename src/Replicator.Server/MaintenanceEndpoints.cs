@@ -12,8 +12,8 @@ sealed class MaintenanceEndpoints(IEventStore events, Projector? projector)
 {
     public void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapPost("/api/v1/verify", VerifyAsync);
-        routes.MapPost("/api/v1/rebuild", RebuildAsync);
+        routes.MapPost("/api/v1/verify", (Delegate)VerifyAsync).Describe("Verify", "Proves the log whole by its hash chain, or names the first event that is not; a line of progress now and then, and a last one with the outcome.", [], null, typeof(VerifyLine), "application/x-ndjson");
+        routes.MapPost("/api/v1/rebuild", (Delegate)RebuildAsync).Describe("Rebuild", "Folds the projection anew from the log; a line of progress now and then, and a last one when it is done.", [], null, typeof(RebuildLine), "application/x-ndjson");
     }
 
     async Task VerifyAsync(HttpContext context)

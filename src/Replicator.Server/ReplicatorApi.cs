@@ -15,7 +15,7 @@ namespace Replicator.Server;
 /// <summary>The HTTP API of Replicator, over the ports.</summary>
 public static class ReplicatorApi
 {
-    /// <summary>Adds the API's endpoints.</summary>
+    /// <summary>Adds the API's endpoints, and <c>/openapi/v1.json</c>, which describes them; <see cref="OpenApiDescriptions.AddReplicatorOpenApi"/> comes first.</summary>
     /// <param name="routes">Where.</param>
     /// <param name="events">The log.</param>
     /// <param name="snapshots">The projection.</param>
@@ -32,13 +32,22 @@ public static class ReplicatorApi
             (events, snapshots) = (new GuardedEventStore(events), new GuardedSnapshotStore(snapshots));
         new ClusterEndpoints(events, snapshots, checkpoints, health, time).Map(routes);
         new ChangesEndpoint(events, snapshots, time).Map(routes);
-        new HistoryEndpoint(events, snapshots).Map(routes);
+        new HistoryEndpoint(events, snapshots, time).Map(routes);
+        new ObjectEndpoint(events, snapshots, time).Map(routes);
+        new DiffEndpoint(events, snapshots, time).Map(routes);
+        new BlameEndpoint(events, snapshots, time).Map(routes);
+        new ImagesEndpoints(events, snapshots, time).Map(routes);
+        new TreeEndpoint(events, snapshots, time).Map(routes);
+        new AppsEndpoint(events, snapshots, time).Map(routes);
+        new ExportEndpoint(events, snapshots, time).Map(routes);
+        new NamesEndpoint(events, snapshots, time).Map(routes);
         var lifetime = routes.ServiceProvider.GetRequiredService<IHostApplicationLifetime>();
         var machine = new TimeMachine(allEvents, allSnapshots, time);
         lifetime.ApplicationStopped.Register(() => machine.DisposeAsync().AsTask().GetAwaiter().GetResult());
         new AsOfEndpoints(machine, time, lifetime.ApplicationStopping).Map(routes);
         new MaintenanceEndpoints(allEvents, projector).Map(routes);
         routes.MapReplicatorHealth(allEvents, allSnapshots, health);
+        routes.MapOpenApi("/openapi/{documentName}.json");
     }
 
     /// <summary>Adds what a process answers about itself that serves no API: its health, what <c>doctor</c> asks it, and where it keeps the projection the rebuild of that.</summary>

@@ -133,6 +133,7 @@ sealed class ReplicatorHost : IAsyncDisposable
         builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping);
         builder.Services.AddProblemDetails();
+        builder.Services.AddReplicatorOpenApi();
         AddTelemetry(builder, roles);
         if (settings.Access.Tls is var (certificate, key) && listen.StartsWith(Uri.UriSchemeHttps, StringComparison.OrdinalIgnoreCase))
             UseCertificate(builder, LoadCertificate(certificate, key));

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
@@ -29,6 +30,7 @@ sealed class ApiRig : IAsyncDisposable
     readonly SqliteDataFolder _data;
     readonly Projector _projector;
     readonly WebApplication _app;
+    int _version = 1000;
 
     ApiRig(SqliteDataFolder data, TemporaryFolder folder)
     {
@@ -39,6 +41,7 @@ sealed class ApiRig : IAsyncDisposable
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Logging.ClearProviders();
         builder.Services.AddProblemDetails();
+        builder.Services.AddReplicatorOpenApi();
         _app = builder.Build();
         _app.UseReplicatorErrors();
         _app.MapReplicatorApi(Events, data.Snapshots, data.Checkpoints, _projector, Health, Clock);
@@ -51,6 +54,10 @@ sealed class ApiRig : IAsyncDisposable
     public ReplicatorHealth Health { get; } = new();
 
     public CountingEventStore Events { get; }
+
+    /// <summary>The patterns of what is served, with their methods.</summary>
+    public IEnumerable<(string Pattern, string Method)> Routes => ((IEndpointRouteBuilder)_app).DataSources.SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()
+        .SelectMany(endpoint => endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods.Select(method => (endpoint.RoutePattern.RawText!, method)) ?? []);
 
     public HttpClient Client { get; } = new() { Timeout = Timeout.InfiniteTimeSpan };
 
@@ -80,6 +87,30 @@ sealed class ApiRig : IAsyncDisposable
             Type = type,
             Object = change.Name.Length == 0 ? default : Encoding.UTF8.GetBytes(
                 $$"""{"kind":"{{type.Kind}}","apiVersion":"{{type.ApiVersion}}","metadata":{"name":"{{change.Name}}","namespace":"shop","uid":"uid-{{change.Name}}","resourceVersion":"{{change.Version}}","labels":{"app":"{{change.Name}}"} },"spec":{"n":9007199254740993} }"""),
+        })], Cancel);
+        await _projector.CatchUpAsync(Cancel);
+    }
+
+    /// <summary>Records that objects were added, as they are but for <c>metadata.uid</c> (uid-NAME) and <c>resourceVersion</c>.</summary>
+    public async Task RecordObjectsAsync(ResourceType type, params string[] objects)
+    {
+        if (!_recorders.TryGetValue(type, out var recorder))
+            _recorders[type] = recorder = await StreamRecorder.OpenAsync(_data.Events, "test", type.GroupResource, new Redactor(new byte[RedactionKey.Length]), TimeProvider.System, Cancel);
+        await recorder.HandleAsync([.. objects.Select(text =>
+        {
+            var item = JsonNode.Parse(text)!;
+            var version = (++_version).ToString(System.Globalization.CultureInfo.InvariantCulture);
+            (item["apiVersion"], item["kind"]) = (type.ApiVersion, type.Kind);
+            (item["metadata"]!["uid"], item["metadata"]!["resourceVersion"]) = ($"uid-{item["metadata"]!["name"]}", version);
+            return new Delta
+            {
+                Kind = DeltaKind.Added,
+                ResourceVersion = version,
+                ObservedAt = Start.AddSeconds(_version),
+                Provenance = Provenance.Watch,
+                Type = type,
+                Object = Encoding.UTF8.GetBytes(item.ToJsonString()),
+            };
         })], Cancel);
         await _projector.CatchUpAsync(Cancel);
     }

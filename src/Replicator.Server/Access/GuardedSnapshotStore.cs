@@ -53,7 +53,27 @@ sealed class GuardedSnapshotStore(ISnapshotStore inner) : ISnapshotStore
 
     public ValueTask<long> FindPositionAsync(string cluster, GroupResource? type, Cut cut, CancellationToken cancellationToken) => inner.FindPositionAsync(cluster, type, cut, cancellationToken);
 
-    public IAsyncEnumerable<(ObjectIdentity Object, string ResourceVersion)> ListLiveAsync(string cluster, GroupResource type, CancellationToken cancellationToken) => throw OnlyReads();
+    /// <summary>What changed, but for what the caller may not list.</summary>
+    public async IAsyncEnumerable<ChangedObject> ListChangedAsync(ChangedQuery query, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var caller = Caller;
+        await foreach (var changed in inner.ListChangedAsync(query, cancellationToken).ConfigureAwait(false))
+        {
+            if (caller.SeesEverything || await MaySeeAsync(caller, query.Cluster, changed.Type.GroupResource, changed.Namespace, cancellationToken).ConfigureAwait(false))
+                yield return changed;
+        }
+    }
+
+    /// <summary>The names of what lives, but for what the caller may not list.</summary>
+    public async IAsyncEnumerable<(ObjectIdentity Object, string ResourceVersion)> ListLiveAsync(string cluster, GroupResource type, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var caller = Caller;
+        await foreach (var live in inner.ListLiveAsync(cluster, type, cancellationToken).ConfigureAwait(false))
+        {
+            if (caller.SeesEverything || await MaySeeAsync(caller, cluster, type, live.Object.Namespace, cancellationToken).ConfigureAwait(false))
+                yield return live;
+        }
+    }
 
     public ValueTask ApplyAsync(EventPage page, CancellationToken cancellationToken) => throw OnlyReads();
 
@@ -104,6 +124,9 @@ sealed class GuardedSnapshotStore(ISnapshotStore inner) : ISnapshotStore
         await foreach (var version in inner.GetHistoryAsync(cluster, type, @namespace, name, states, cancellationToken).ConfigureAwait(false))
             yield return version;
     }
+
+    static async ValueTask<bool> MaySeeAsync(Caller caller, string cluster, GroupResource type, string @namespace, CancellationToken cancellationToken) =>
+        await caller.MayListAsync(cluster, type, "", cancellationToken).ConfigureAwait(false) || (@namespace.Length > 0 && await caller.MayListAsync(cluster, type, @namespace, cancellationToken).ConfigureAwait(false));
 
     static InvalidOperationException OnlyReads() => new("The HTTP API reads the projection and does nothing else to it.");
 }
