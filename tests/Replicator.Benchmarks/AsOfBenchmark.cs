@@ -8,7 +8,7 @@ namespace Replicator.Benchmarks;
 static class AsOfBenchmark
 {
     const double PastClaim = 2;
-    const string Verb = "serve-data";
+    public const string Verb = "serve-data";
 
     public static Command Create()
     {

@@ -15,6 +15,7 @@ static class BenchmarkProgram
             IngestBenchmark.Create(),
             StorageBenchmark.Create(),
             AsOfBenchmark.Create(),
+            DiffBenchmark.Create(),
             RebuildBenchmark.Create(),
             InformerBenchmark.Create(),
             ColdStartBenchmark.Create(),

@@ -38,6 +38,11 @@ sealed class RecordedFeed : IDisposable
     /// <summary>The time of the change in the middle.</summary>
     public DateTimeOffset MiddleTime { get; private set; }
 
+    /// <summary>The resource version and time behind which the last of the changes lie, <see cref="LateChanges"/> of them (or all, where there are fewer).</summary>
+    public (string Version, DateTimeOffset Time) Late { get; private set; } = ("", default);
+
+    public const int LateChanges = 20_000;
+
     /// <summary>Records it.</summary>
     /// <param name="pods">See <see cref="PodAmplifier"/>.</param>
     /// <param name="changes">See <see cref="PodAmplifier"/>.</param>
@@ -65,6 +70,8 @@ sealed class RecordedFeed : IDisposable
                 if (feed.Lines == pods + (changes / 2))
                     (feed.MiddleVersion, feed.MiddleTime) = (delta.ResourceVersion, delta.ObservedAt);
             }
+            if (feed.Lines == pods + Math.Max(0, changes - LateChanges) && !delta.Object.IsEmpty)
+                feed.Late = (delta.ResourceVersion, delta.ObservedAt);
             if (batch.Count < BatchDeltas)
                 continue;
             await recorder.HandleAsync(batch, cancellationToken);
