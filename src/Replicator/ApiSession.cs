@@ -74,10 +74,17 @@ sealed class ApiSession : IAsyncDisposable
         return await JsonDocument.ParseAsync(await response.Content.ReadAsStreamAsync(cancellationToken), cancellationToken: cancellationToken);
     }
 
-    /// <summary>The lines of an NDJSON answer as they come.</summary>
-    public async IAsyncEnumerable<string> ReadLinesAsync(HttpMethod method, string path, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>A JSON answer as it was sent.</summary>
+    public async Task<byte[]> GetBytesAsync(string path, CancellationToken cancellationToken)
     {
-        using var response = await SendAsync(method, path, "application/x-ndjson", cancellationToken);
+        using var response = await SendAsync(HttpMethod.Get, path, "application/json", cancellationToken);
+        return await response.Content.ReadAsByteArrayAsync(cancellationToken);
+    }
+
+    /// <summary>The lines of an NDJSON answer, or of another text, as they come.</summary>
+    public async IAsyncEnumerable<string> ReadLinesAsync(HttpMethod method, string path, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken, string accept = "application/x-ndjson")
+    {
+        using var response = await SendAsync(method, path, accept, cancellationToken);
         using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(cancellationToken));
         while (await reader.ReadLineAsync(cancellationToken) is { } line)
             yield return line;

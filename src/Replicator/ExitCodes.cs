@@ -8,6 +8,8 @@ namespace Replicator;
 static class ExitCodes
 {
     public const int Failure = 1;
+    /// <summary>Of <c>diff</c>, where 1 says that something differs.</summary>
+    public const int Trouble = 2;
     /// <summary>As a shell reports a process that Ctrl-C ended.</summary>
     public const int Interrupted = 130;
 

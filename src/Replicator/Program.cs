@@ -10,6 +10,13 @@ var root = new RootCommand("Records every change of every object of Kubernetes c
     ReplayCommand.Create(),
     StatusCommand.Create(),
     HistoryCommand.Create(),
+    DiffCommand.Create(),
+    BlameCommand.Create(),
+    ImagesCommand.Create(),
+    ImagesCommand.CreateRuntimes(),
+    TreeCommand.Create(),
+    TreeCommand.CreateApps(),
+    ExportCommand.Create(),
     TailCommand.Create(),
     VerifyCommand.Create(),
     RebuildCommand.Create(),
@@ -17,6 +24,8 @@ var root = new RootCommand("Records every change of every object of Kubernetes c
     ProbeCommand.Create(),
     KubeconfigCommand.Create(),
     KubectlCommand.Create(),
+    CompletionCommand.Create(),
+    CommonOptions.Utc,
 };
 try
 {
@@ -32,7 +41,8 @@ catch (OperationCanceledException)
 catch (Exception exception) when (ExitCodes.IsExpected(exception))
 {
     await Console.Error.WriteLineAsync($"replicator: {exception.Message.ReplaceLineEndings(" ")}");
-    return ExitCodes.Failure;
+    // What diff(1) calls trouble is not to be taken for a difference.
+    return args is [DiffCommand.Name, ..] ? ExitCodes.Trouble : ExitCodes.Failure;
 }
 
 // One line, and where to read on: the whole help would push it out of sight.

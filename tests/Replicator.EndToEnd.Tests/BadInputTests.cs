@@ -45,7 +45,7 @@ public sealed class BadInputTests : IDisposable
         { "an unknown command", ["frobnicate"], "'frobnicate' is no command of 'replicator'. See 'replicator --help'." },
         { "an unknown flag", ["status", "--frobnicate"], "'--frobnicate' is no option of 'replicator status'. See 'replicator status --help'." },
         { "no data folder", ["status", "--data", "nowhere"], "There is no data folder 'nowhere': name one with --data, or make one with 'replicator up' or 'replicator import'." },
-        { "an output format that is none", ["status", "--data", "data", "--output", "xml"], "'xml' is not an output format: write table or json." },
+        { "an output format that is none", ["status", "--data", "data", "--output", "xml"], "'xml' is not an output format: write table, json or yaml." },
         { "an instant that is none", ["tail", "--data", "imported", "--from", "yesterday", "--no-follow"], "'yesterday' is not an instant: write an RFC 3339 time (2026-01-31T03:00:00Z), a relative time (-15m, -2h, -3d), rv:N (a resource version) or now." },
         { "an object without a name", ["history", "pods", "--data", "imported"], "'pods' is not KIND/NAME: write for example pod/web-0." },
         { "a type that was never recorded", ["history", "gadgets/x", "--data", "imported"], "Cluster 'shop' has no recorded type 'gadgets': write a kind, a plural, a short name or plural.group, such as Pod, pods, po or deployments.apps." },

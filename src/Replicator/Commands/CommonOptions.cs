@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Replicator.Output;
 using Spectre.Console;
 
 namespace Replicator.Commands;
@@ -11,6 +12,11 @@ static class CommonOptions
     public static Option<string?> Cluster() => new("--cluster") { Description = "The cluster's id; may be left out where one is recorded.", HelpName = "ID" };
 
     public static Option<string?> Namespace() => new("--namespace", "-n") { Description = "Only this namespace.", HelpName = "NS" };
+
+    /// <summary>On the root command, and so on all.</summary>
+    public static Option<bool> Utc { get; } = new("--utc") { Description = "Shows times in UTC, not in the zone of this machine (or of $TZ).", Recursive = true };
+
+    public static TimeText Times(ParseResult result) => new(result.GetValue(Utc), TimeZoneInfo.Local);
 
     public static Option<string> Output() => new("--output", "-o") { Description = "table, or json: one object a line.", HelpName = "FORMAT", DefaultValueFactory = _ => "table" };
 

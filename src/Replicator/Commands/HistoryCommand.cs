@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Replicator.Output;
 using Spectre.Console;
 
 namespace Replicator.Commands;
@@ -9,36 +10,61 @@ static class HistoryCommand
 {
     public static Command Create()
     {
-        var target = new Argument<string>("KIND/NAME") { Description = "Such as pod/web-0 or deployments.apps/web." };
-        var (data, cluster, @namespace, output) = (CommonOptions.Data(), CommonOptions.Cluster(), CommonOptions.Namespace(), CommonOptions.Output());
-        var command = new Command("history", "Shows every version that an object ever had, over deletions and re-creations.") { target, @namespace, cluster, output, data };
-        command.SetAction((result, cancellationToken) => RunAsync(result.GetValue(target)!, result.GetValue(@namespace), result.GetValue(cluster), CommonOptions.IsJson(result.GetValue(output)!), result.GetValue(data)!, cancellationToken));
+        var target = QuestionOptions.Target();
+        var diff = new Option<bool>("--diff") { Description = "Shows field by field what each version changed." };
+        var noise = new Option<bool>("--noise") { Description = "Shows heartbeats, resource versions and managedFields too." };
+        var at = QuestionOptions.At("Shows the object as it was at that moment instead, as YAML or with -o json");
+        var managed = new Option<bool>("--show-managed-fields") { Description = "With --at: keeps metadata.managedFields." };
+        var options = new QuestionOptions(OutputFormat.Table, OutputFormat.Wide, OutputFormat.Json, OutputFormat.Yaml);
+        var command = new Command("history", "Shows every version that an object ever had, over deletions and re-creations: when, by whom, and what it changed.") { target, options.Namespace, diff, noise, at, managed, options.Cluster, options.Output, options.Data };
+        command.SetAction(async (result, cancellationToken) =>
+        {
+            var path = QuestionOptions.PathOf(result.GetValue(target)!, result.GetValue(options.Namespace));
+            await using var question = await Question.OpenAsync(result, options, cancellationToken);
+            if (result.GetValue(at) is { } instant)
+            {
+                Answer.WriteObject(question.Screen, question.Format == OutputFormat.Json ? OutputFormat.Json : OutputFormat.Yaml, await question.Api.GetBytesAsync(question.Path($"objects/{path}", ("at", instant)), cancellationToken), result.GetValue(managed));
+                return Question.Answered;
+            }
+            var isDocument = question.Format is OutputFormat.Json or OutputFormat.Yaml;
+            var lines = question.Api.ReadLinesAsync(HttpMethod.Get, question.Path($"history/{path}", ("changes", isDocument || result.GetValue(diff) ? "true" : null), ("objects", isDocument ? "true" : null), ("noise", result.GetValue(noise) ? "true" : null)), cancellationToken);
+            if (isDocument)
+            {
+                await foreach (var line in lines)
+                    Answer.WriteOne(question.Screen, question.Format, line);
+                return Question.Answered;
+            }
+            await WriteAsync(question, lines, result.GetValue(diff));
+            return Question.Answered;
+        });
         return command;
     }
 
-    static async Task<int> RunAsync(string target, string? @namespace, string? wanted, bool json, string data, CancellationToken cancellationToken)
+    static async Task WriteAsync(Question question, IAsyncEnumerable<string> lines, bool diff)
     {
-        var slash = target.IndexOf('/', StringComparison.Ordinal);
-        if (slash <= 0 || slash == target.Length - 1)
-            throw new CommandException($"'{target}' is not KIND/NAME: write for example pod/web-0.");
-        await using var api = await ApiSession.OpenAsync(data, cancellationToken);
-        var cluster = await api.ResolveClusterAsync(wanted, cancellationToken);
-        var scope = @namespace is null ? "" : $"{Uri.EscapeDataString(@namespace)}/";
-        var path = $"api/v1/clusters/{cluster}/history/{Uri.EscapeDataString(target[..slash])}/{scope}{Uri.EscapeDataString(target[(slash + 1)..])}";
-        var table = CommonOptions.Table("FROM", "TO", "CHANGE", "RESOURCEVERSION", "UID", "PROVENANCE", "POSITION");
-        await foreach (var line in api.ReadLinesAsync(HttpMethod.Get, json ? $"{path}?objects=true" : path, cancellationToken))
+        var isWide = question.Format == OutputFormat.Wide;
+        var table = isWide ? CommonOptions.Table("OBSERVED", "CHANGE", "RESOURCEVERSION", "MANAGER", "TO", "UID", "PROVENANCE", "POSITION", "SUMMARY") : CommonOptions.Table("OBSERVED", "CHANGE", "RESOURCEVERSION", "MANAGER", "SUMMARY");
+        await foreach (var line in lines)
         {
-            if (json)
+            using var document = JsonDocument.Parse(line);
+            var version = document.RootElement;
+            string Text(string name) => Question.Text(version, name);
+            var managers = string.Join(",", version.GetProperty("managers").EnumerateArray().Select(manager => manager.GetString()));
+            var time = question.Times.Of(Text("from"));
+            if (diff)
             {
-                Console.WriteLine(line);
+                question.Screen.Line(question.Screen.Coloured($"{time}  {Text("type")}  rv:{Text("resourceVersion")}{(managers.Length == 0 ? "" : $"  {managers}")}", ScreenColour.Bold));
+                var changes = version.GetProperty("changes").EnumerateArray().ToList();
+                if (changes.Count == 0)
+                    question.Screen.Line($"    {Text("summary")}");
+                foreach (var change in changes)
+                    ChangeLines.Write(question.Screen, change);
                 continue;
             }
-            using var document = JsonDocument.Parse(line);
-            string Text(string name) => document.RootElement.TryGetProperty(name, out var value) ? Markup.Escape(value.ToString()) : "";
-            table.AddRow(Text("from"), Text("to"), Text("type"), Text("resourceVersion"), Text("uid"), Text("provenance"), Text("position"));
+            string[] row = [time, Text("type"), Text("resourceVersion"), managers, .. isWide ? (string[])[Text("to").Length == 0 ? "" : question.Times.Of(Text("to")), Text("uid"), Text("provenance"), Text("position")] : [], Text("summary")];
+            table.AddRow([.. row.Select(Markup.Escape)]);
         }
-        if (!json)
-            CommonOptions.Write(table);
-        return 0;
+        if (!diff)
+            question.Screen.Table(table);
     }
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using Replicator.Output;
 
 namespace Replicator.Commands;
 
@@ -14,6 +15,9 @@ static class TailCommand
         var resource = new Option<string?>("--resource") { Description = "Only this type: plural or plural.group.", HelpName = "TYPE" };
         var name = new Option<string?>("--name") { Description = "Only objects of this name.", HelpName = "NAME" };
         var (data, cluster, @namespace, output) = (CommonOptions.Data(), CommonOptions.Cluster(), CommonOptions.Namespace(), CommonOptions.Output());
+        cluster.CompletionSources.Add(Completions.Clusters);
+        @namespace.CompletionSources.Add(Completions.Namespaces);
+        resource.CompletionSources.Add(Completions.Kinds);
         var command = new Command("tail", "Shows the recorded changes as they come.") { from, noFollow, resource, @namespace, name, cluster, output, data };
         command.SetAction(async (result, cancellationToken) =>
         {
@@ -34,19 +38,21 @@ static class TailCommand
                 query.Add($"name={Uri.EscapeDataString(named)}");
             var json = CommonOptions.IsJson(result.GetValue(output)!);
             var path = $"api/v1/clusters/{await api.ResolveClusterAsync(result.GetValue(cluster), cancellationToken)}/changes?{string.Join('&', query)}";
+            var times = CommonOptions.Times(result);
+            // What follows is not for a pager: it has no end.
             await foreach (var line in api.ReadLinesAsync(HttpMethod.Get, path, cancellationToken))
-                Console.WriteLine(json ? line : Show(line));
+                Console.WriteLine(json ? line : Show(line, times));
             return 0;
         });
         return command;
     }
 
-    static string Show(string line)
+    static string Show(string line, TimeText times)
     {
         using var document = JsonDocument.Parse(line);
         string Text(string name) => document.RootElement.TryGetProperty(name, out var value) ? value.ToString() : "";
         var type = Text("group").Length == 0 ? Text("resource") : $"{Text("resource")}.{Text("group")}";
         var name = Text("namespace").Length == 0 ? Text("name") : $"{Text("namespace")}/{Text("name")}";
-        return $"{Text("observedAt")}  {Text("position"),8}  {Text("type"),-14}  {type}{(name.Length == 0 ? "" : " ")}{name}  rv:{Text("resourceVersion")}{(Text("reason").Length == 0 ? "" : $"  {Text("reason")}")}";
+        return $"{times.Of(Text("observedAt"))}  {Text("position"),8}  {Text("type"),-14}  {type}{(name.Length == 0 ? "" : " ")}{name}  rv:{Text("resourceVersion")}{(Text("reason").Length == 0 ? "" : $"  {Text("reason")}")}";
     }
 }
