@@ -14,7 +14,8 @@ sealed class AsOfEndpoints(TimeMachine machine, TimeProvider time, CancellationT
     public void Map(IEndpointRouteBuilder routes)
     {
         routes.Map("/clusters/{cluster}/as-of/{instant}/{**path}", ServeAsync);
-        routes.MapGet("/api/v1/clusters/{cluster}/as-of/{instant}", DescribeAsync);
+        routes.MapGet("/api/v1/clusters/{cluster}/as-of/{instant}", DescribeAsync)
+            .Describe("GetInstant", "Says what an instant of a cluster is, and whether everything is known of it.", [], typeof(InstantState));
     }
 
     Task ServeAsync(HttpContext context)

@@ -29,6 +29,7 @@ public static class OpenApiDescriptions
         ["resource"] = "A kind, a plural, a short name or plural.group, such as Pod, pods, po or deployments.apps.",
         ["namespace"] = "The object's namespace.",
         ["name"] = "The object's name.",
+        ["instant"] = $"The instant: {InstantForms}.",
     };
 
     /// <summary>Adds the document. <see cref="ReplicatorApi.MapReplicatorApi"/> serves it.</summary>

@@ -54,6 +54,7 @@ sealed class AccessRig : IAsyncDisposable
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Logging.ClearProviders().AddProvider(_log);
         builder.Services.AddProblemDetails();
+        builder.Services.AddReplicatorOpenApi();
         _app = builder.Build();
         var access = new AccessOptions
         {
