@@ -48,7 +48,7 @@ public static class ReplicatorApi
         new AsOfEndpoints(machine, time, lifetime.ApplicationStopping).Map(routes);
         new MaintenanceEndpoints(allEvents, projector).Map(routes);
         routes.MapReplicatorHealth(allEvents, allSnapshots, health);
-        routes.MapOpenApi("/openapi/v1.json");
+        routes.MapOpenApi("/openapi/{documentName}.json");
     }
 
     /// <summary>Adds what a process answers about itself that serves no API: its health, what <c>doctor</c> asks it, and where it keeps the projection the rebuild of that.</summary>
