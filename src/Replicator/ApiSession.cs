@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Security;
 using System.Text.Json;
+using Replicator.Configuration;
 using Replicator.Storage.Sqlite;
 
 namespace Replicator;
@@ -29,7 +30,7 @@ sealed class ApiSession : IAsyncDisposable
     /// <param name="prepare">Completes a host that this process starts for itself.</param>
     public static async Task<ApiSession> OpenAsync(string data, CancellationToken cancellationToken, Action<ReplicatorHost>? prepare = null)
     {
-        if (!Directory.Exists(data))
+        if (Settings.Load().Store().Log == LogEngine.Sqlite && !Directory.Exists(data))
             throw new CommandException($"There is no data folder '{data}': name one with --data, or make one with 'replicator up' or 'replicator import'.");
         if (DataFolder.FindOwner(data) is { } owner)
         {

@@ -20,6 +20,8 @@ var root = new RootCommand("Records every change of every object of Kubernetes c
     TailCommand.Create(),
     VerifyCommand.Create(),
     RebuildCommand.Create(),
+    CopyCommand.Create(),
+    MigrateCommand.Create(),
     DoctorCommand.Create(),
     ProbeCommand.Create(),
     KubeconfigCommand.Create(),

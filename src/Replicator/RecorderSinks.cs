@@ -38,7 +38,8 @@ sealed class RecorderSinks(IEventStore store, string cluster, RecordingRules rul
         var redaction = redactor();
         try
         {
-            var sink = new Sink(this, type.GroupResource, await OpenRecorderAsync(type, redaction, cancellationToken), redaction, rules.For(type, null));
+            var recorder = await PersistAsync($"{cluster}: recorder of {type.GroupResource}", () => OpenRecorderAsync(type, redaction, cancellationToken), cancellationToken);
+            var sink = new Sink(this, type.GroupResource, recorder, redaction, rules.For(type, null));
             _open[type.GroupResource] = sink;
             return sink;
         }
@@ -51,24 +52,39 @@ sealed class RecorderSinks(IEventStore store, string cluster, RecordingRules rul
 
     public async ValueTask<IReadOnlyList<ResourceType>> ListRecordedAsync(CancellationToken cancellationToken) =>
         // What the rules exclude is marked by their own event.
-        [.. (await RecordedTypes.ListAsync(store, cluster, cancellationToken)).Where(rules.Records)];
+        [.. (await PersistAsync($"{cluster}: list of recorded types", async () => await RecordedTypes.ListAsync(store, cluster, cancellationToken), cancellationToken)).Where(rules.Records)];
 
     public async ValueTask HandleDiscoveryAsync(DiscoverySnapshot snapshot, CancellationToken cancellationToken)
     {
+        var name = $"{cluster}: recorder of discovery";
         if (_discovery is null)
         {
-            _discovery = await DiscoveryRecorder.OpenAsync(store, cluster, cancellationToken);
-            await MarkExcludedAsync(cancellationToken);
+            var discovery = await PersistAsync(name, async () => await DiscoveryRecorder.OpenAsync(store, cluster, cancellationToken), cancellationToken);
+            await PersistAsync(name, async () =>
+            {
+                await MarkExcludedAsync(cancellationToken);
+                return true;
+            }, cancellationToken);
+            _discovery = discovery;
         }
-        var documents = snapshot.Documents.Select(document => (document.Path, document.Content)).Append((RecordingRules.DocumentPath, rules.ToJson()));
-        var name = $"{cluster}: recorder of discovery";
+        var documents = snapshot.Documents.Select(document => (document.Path, document.Content)).Append((RecordingRules.DocumentPath, rules.ToJson())).ToList();
+        await PersistAsync(name, async () =>
+        {
+            await _discovery.HandleAsync(documents, snapshot.ObservedAt, Provenance.List, cancellationToken);
+            return true;
+        }, cancellationToken);
+    }
+
+    /// <summary>Asks the log again and again while it is away: who records waits for it, and does not end.</summary>
+    async Task<T> PersistAsync<T>(string name, Func<Task<T>> ask, CancellationToken cancellationToken)
+    {
         while (true)
         {
             try
             {
-                await _discovery.HandleAsync(documents, snapshot.ObservedAt, Provenance.List, cancellationToken);
+                var answer = await ask();
                 _waiting.End(name);
-                return;
+                return answer;
             }
             catch (StoreUnavailableException exception)
             {

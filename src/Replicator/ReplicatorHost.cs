@@ -69,11 +69,15 @@ sealed class ReplicatorHost : IAsyncDisposable
     public static async Task<ReplicatorHost> StartAsync(string data, string listen, bool publishes, CancellationToken cancellationToken)
     {
         CheckAddress(listen, Settings.Load().Access);
-        return await StartAsync(await EmbeddedStores.OpenAsync(data), listen, Roles.Projector | Roles.Api | (publishes ? Roles.Publisher : Roles.None), cancellationToken);
+        return await StartAsync(await OpenedStores.OpenAsync(Settings.Load().Store(), data, cancellationToken), listen, Roles.Projector | Roles.Api | (publishes ? Roles.Publisher : Roles.None), catchesUp: true, cancellationToken);
     }
 
     /// <summary>Starts what the roles ask for; collecting is added by who knows the clusters. The stores are its own from here on, and are closed with it, or where it cannot start.</summary>
-    public static async Task<ReplicatorHost> StartAsync(IStores stores, string listen, Roles roles, CancellationToken cancellationToken)
+    public static Task<ReplicatorHost> StartAsync(IStores stores, string listen, Roles roles, CancellationToken cancellationToken) =>
+        // Readers of a folder see the log's end from the first answer on. What servers hold another process may be bringing up to date, and they may be away.
+        StartAsync(stores, listen, roles, catchesUp: !stores.AreShared, cancellationToken);
+
+    static async Task<ReplicatorHost> StartAsync(IStores stores, string listen, Roles roles, bool catchesUp, CancellationToken cancellationToken)
     {
         WebApplication? app = null;
         ReplicatorHost? host = null;
@@ -84,8 +88,7 @@ sealed class ReplicatorHost : IAsyncDisposable
             app = Build(listen, roles, settings);
             host = new ReplicatorHost(stores, roles, new ReplicatorHealth { Publishes = roles.HasFlag(Roles.Publisher) }, app);
             host.Map(settings.Access);
-            // Readers of a folder see the log's end from the first answer on. What servers hold another process may be bringing up to date, and they may be away.
-            if (!stores.AreShared && host._projector is { } projector)
+            if (catchesUp && host._projector is { } projector)
                 await projector.CatchUpAsync(cancellationToken);
             await ListenAsync(app, listen, cancellationToken);
         }

@@ -35,6 +35,7 @@ sealed partial class Settings
         _ = settings.Clusters;
         _ = settings.BufferBytes;
         _ = settings.Access;
+        _ = settings.Store();
         return settings;
     }
 
@@ -55,6 +56,9 @@ sealed partial class Settings
 
     /// <summary>The bus that the log is published to.</summary>
     public BusOptions Bus => BusSettings.Read(_configuration.GetSection("bus"));
+
+    /// <summary>Where log and projection are; engines that flags name come first.</summary>
+    public StoreSettings Store(string? log = null, string? snapshots = null) => StoreSettings.Read(_configuration.GetSection("store"), log, snapshots);
 
     /// <summary>How many bytes all clusters and types together may have read and not recorded yet.</summary>
     public long BufferBytes

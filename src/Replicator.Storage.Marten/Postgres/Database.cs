@@ -11,6 +11,7 @@ namespace Replicator.Storage.Marten.Postgres;
 sealed class Database : IAsyncDisposable
 {
     const int MaxIdentifierLength = 63;
+    const int PoolSize = 20;
 
     readonly NpgsqlConnectionStringBuilder _settings;
     volatile bool _schemaChecked;
@@ -22,6 +23,9 @@ sealed class Database : IAsyncDisposable
         if (options.Schema.Length is 0 or > 40 || !options.Schema.All(character => char.IsAsciiLetterLower(character) || char.IsAsciiDigit(character) || character == '_') || char.IsAsciiDigit(options.Schema[0]))
             throw new ArgumentException($"'{options.Schema}' is not a schema name: use at most 40 lower-case letters, digits and underscores, such as 'replicator'.", nameof(options));
         _settings.ApplicationName ??= "replicator";
+        // Npgsql's 100 are as many as a server takes of all its clients together.
+        if (!_settings.Keys.Cast<string>().Contains("Maximum Pool Size", StringComparer.OrdinalIgnoreCase))
+            _settings.MaxPoolSize = PoolSize;
         // The same few statements run for as long as the process does.
         if (_settings.MaxAutoPrepare == 0)
             _settings.MaxAutoPrepare = 64;

@@ -9,6 +9,11 @@ static class CommonOptions
 {
     public static Option<string> Data() => new("--data") { Description = "The data folder.", HelpName = "DIR", DefaultValueFactory = _ => Settings.Load().Data };
 
+    /// <summary>Which engines hold log and projection, for the commands that write.</summary>
+    public static (Option<string?> Log, Option<string?> Snapshots) Engines() =>
+        (new("--log") { Description = "The engine of the log: sqlite, postgres or eventstoredb; where it is say the settings [default: sqlite].", HelpName = "ENGINE" },
+         new("--snapshots") { Description = "The engine of the projection: sqlite or postgres [default: sqlite with a log in sqlite, else postgres].", HelpName = "ENGINE" });
+
     public static Option<string?> Cluster() => new("--cluster") { Description = "The cluster's id; may be left out where one is recorded.", HelpName = "ID" };
 
     public static Option<string?> Namespace() => new("--namespace", "-n") { Description = "Only this namespace.", HelpName = "NS" };

@@ -30,7 +30,7 @@ static class DoctorCommand
 
     static async Task<int> RunAsync(string data, bool json, IReadOnlyList<ClusterSettings> clusters, CancellationToken cancellationToken)
     {
-        var lines = Directory.Exists(data) ? AskAsync(data, clusters, cancellationToken) : LookAsync(data, clusters, cancellationToken);
+        var lines = Directory.Exists(data) || Settings.Load().Store().Log != LogEngine.Sqlite ? AskAsync(data, clusters, cancellationToken) : LookAsync(data, clusters, cancellationToken);
         var (problems, findings) = (0, new List<JsonElement>());
         await foreach (var line in lines)
         {

@@ -1,12 +1,13 @@
 using System.CommandLine;
 using System.Diagnostics;
+using Replicator.Configuration;
 using Replicator.Core.Events;
 using Replicator.Core.Projecting;
 using Replicator.Core.Recording;
 using Replicator.Core.Recordings;
 using Replicator.Core.Redaction;
 using Replicator.Core.Storage;
-using Replicator.Storage.Sqlite;
+using Replicator.Stores;
 
 namespace Replicator.Commands;
 
@@ -18,16 +19,17 @@ static class ImportCommand
         var recording = new Argument<string>("RECORDING") { Description = "A folder with watch/ and discovery/." };
         var cluster = new Option<string>("--cluster") { Description = "The id under which it is recorded.", HelpName = "ID", Required = true };
         var data = CommonOptions.Data();
-        var command = new Command("import", "Brings a recording into the log, with the recorded times as observedAt. May be repeated: what is there is not recorded again.") { recording, cluster, data };
-        command.SetAction((result, cancellationToken) => RunAsync(result.GetValue(recording)!, result.GetValue(cluster)!, result.GetValue(data)!, cancellationToken));
+        var (log, snapshots) = CommonOptions.Engines();
+        var command = new Command("import", "Brings a recording into the log, with the recorded times as observedAt. May be repeated: what is there is not recorded again.") { recording, cluster, data, log, snapshots };
+        command.SetAction((result, cancellationToken) => RunAsync(result.GetValue(recording)!, result.GetValue(cluster)!, result.GetValue(data)!, Settings.Load().Store(result.GetValue(log), result.GetValue(snapshots)), cancellationToken));
         return command;
     }
 
-    static async Task<int> RunAsync(string path, string cluster, string data, CancellationToken cancellationToken)
+    static async Task<int> RunAsync(string path, string cluster, string data, StoreSettings store, CancellationToken cancellationToken)
     {
         ClusterId.Check(cluster);
         var recording = Recording.Open(path);
-        await using var folder = await SqliteDataFolder.OpenAsync(data);
+        await using var folder = await OpenedStores.OpenAsync(store, data, cancellationToken);
         var redactor = new Redactor(RedactionKey.LoadOrCreate(folder.RedactionKeyPath), Settings.Load().RedactionRules);
         foreach (var skipped in recording.Skipped)
             await Console.Error.WriteLineAsync($"left out {Path.GetFileName(skipped)}: the core group serves the same objects");

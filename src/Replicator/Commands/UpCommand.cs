@@ -21,30 +21,33 @@ static class UpCommand
         var cluster = new Option<string?>("--cluster") { Description = "The id under which the cluster is recorded; else made from the context's name.", HelpName = "ID" };
         var listen = new Option<string?>("--listen") { Description = "Where the API listens [default: http://127.0.0.1:7070].", HelpName = "URL" };
         var data = CommonOptions.Data();
+        var (log, snapshots) = CommonOptions.Engines();
         var demo = new Option<bool>("--demo") { Description = "Replicates a replay of the bundled recording, a busy minute of a small cluster, in place of a real one." };
         var speed = ReplayCommand.SpeedOption();
         speed.Description = "With --demo: by what the recorded times are divided, or max.";
         var roles = new Option<string?>("--roles") { Description = "What this process does: some of collector, projector, publisher, api, with commas between them [default: all].", HelpName = "ROLES" };
         var command = new Command("up", "Replicates a cluster: records every change, keeps the projection, publishes to the bus, and serves the API. Ctrl-C ends it; the next start goes on where it stopped.")
         {
-            kubeconfig, context, cluster, data, listen, roles, demo, speed,
+            kubeconfig, context, cluster, data, log, snapshots, listen, roles, demo, speed,
         };
         command.SetAction(async (result, cancellationToken) =>
         {
             var settings = Settings.Load();
             var address = result.GetValue(listen) ?? settings.Listen;
             var chosen = RoleNames.Parse(result.GetValue(roles) ?? settings.Roles);
-            RoleNames.CheckEmbedded(chosen, result.GetValue(data)!);
+            var store = settings.Store(result.GetValue(log), result.GetValue(snapshots));
+            if (store.Log == LogEngine.Sqlite)
+                RoleNames.CheckEmbedded(chosen, result.GetValue(data)!);
             if (result.GetValue(demo) && !chosen.HasFlag(Roles.Collector))
                 throw new CommandException($"--demo is a cluster to collect from, and the roles '{RoleNames.Format(chosen)}' do not collect: add collector to --roles, or leave --demo out.");
             if (result.GetValue(demo))
-                return await DemoAsync(settings.Cluster with { Id = result.GetValue(cluster) ?? "shop" }, result.GetValue(data)!, address, chosen, ReplayCommand.ParseSpeed(result.GetValue(speed)!), cancellationToken);
-            return await RunAsync(settings.Choose(result.GetValue(kubeconfig), result.GetValue(context), result.GetValue(cluster)), result.GetValue(data)!, address, chosen, cancellationToken);
+                return await DemoAsync(settings.Cluster with { Id = result.GetValue(cluster) ?? "shop" }, result.GetValue(data)!, store, address, chosen, ReplayCommand.ParseSpeed(result.GetValue(speed)!), cancellationToken);
+            return await RunAsync(settings.Choose(result.GetValue(kubeconfig), result.GetValue(context), result.GetValue(cluster)), result.GetValue(data)!, store, address, chosen, cancellationToken);
         });
         return command;
     }
 
-    static async Task<int> DemoAsync(ClusterSettings cluster, string data, string listen, Roles roles, double speed, CancellationToken cancellationToken)
+    static async Task<int> DemoAsync(ClusterSettings cluster, string data, StoreSettings store, string listen, Roles roles, double speed, CancellationToken cancellationToken)
     {
         await using var replay = await ReplayCommand.StartAsync(new ReplayOptions { RecordingPath = ReplayCommand.BundledRecording, Speed = speed, WaitForWatchers = true }, cancellationToken);
         var kubeconfig = Path.Combine(Path.GetTempPath(), $"replicator-demo-{Environment.ProcessId}.yaml");
@@ -52,7 +55,7 @@ static class UpCommand
         _ = replay.Completed.ContinueWith(_ => Console.WriteLine($"the recording has ended ({replay.Played} events); its last state stays"), cancellationToken, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
         try
         {
-            return await RunAsync([cluster with { Kubeconfig = kubeconfig, Context = null }], data, listen, roles, cancellationToken);
+            return await RunAsync([cluster with { Kubeconfig = kubeconfig, Context = null }], data, store, listen, roles, cancellationToken);
         }
         finally
         {
@@ -60,7 +63,7 @@ static class UpCommand
         }
     }
 
-    static async Task<int> RunAsync(IReadOnlyList<ClusterSettings> clusters, string data, string listen, Roles roles, CancellationToken cancellationToken)
+    static async Task<int> RunAsync(IReadOnlyList<ClusterSettings> clusters, string data, StoreSettings store, string listen, Roles roles, CancellationToken cancellationToken)
     {
         var named = (roles.HasFlag(Roles.Collector) ? clusters : []).Select(cluster => (Id: cluster.Id ?? NameOf(cluster), Settings: cluster)).ToList();
         foreach (var (id, _) in named)
@@ -69,7 +72,7 @@ static class UpCommand
         ReplicatorHost.CheckAddress(listen, access);
         if (access.Tls is not null && !listen.StartsWith(Uri.UriSchemeHttps, StringComparison.OrdinalIgnoreCase))
             throw new CommandException($"tls.certificate is set, but '{listen}' would listen without it: write https:// there, or leave tls out.");
-        await using var host = await ReplicatorHost.StartAsync(await EmbeddedStores.OpenAsync(data), listen, roles, cancellationToken);
+        await using var host = await ReplicatorHost.StartAsync(await OpenedStores.OpenAsync(store, data, cancellationToken), listen, roles, cancellationToken);
         if (access.Kubernetes)
             host.Reviewers = new ClusterReviewers([.. clusters.Select(cluster => (cluster.Id ?? NameOf(cluster), cluster))]);
         host.Budget = new ByteBudget(Settings.Load().BufferBytes);

@@ -1,0 +1,139 @@
+using System.Diagnostics;
+using System.Globalization;
+using Replicator.Core.Storage;
+using Replicator.TestKit;
+using Xunit;
+
+namespace Replicator.EndToEnd.Tests.Stores;
+
+/// <summary>Durable before visible over the engines that teams run: the program is killed at any instant, and so are the servers under it. <see cref="KilledTests"/> does the same over the embedded stores.</summary>
+/// <remarks>Each test prints the seed of its instants; <c>REPLICATOR_TEST_SEED</c> repeats them. <c>REPLICATOR_TEST_KILLS</c> says how many kills there are.</remarks>
+public sealed class KilledOverServersTests(StoreServers servers, ITestOutputHelper output) : IClassFixture<StoreServers>
+{
+    const int UsualKills = 5;
+
+    static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData("postgres")]
+    [InlineData("eventstoredb")]
+    public async Task The_pipeline_and_its_log_killed_again_and_again_while_a_replay_runs_lose_nothing_and_double_nothing(string engine)
+    {
+        var kills = int.TryParse(Environment.GetEnvironmentVariable("REPLICATOR_TEST_KILLS"), NumberStyles.None, CultureInfo.InvariantCulture, out var given) ? given : UsualKills;
+        var random = Seeded();
+        using var folder = new TemporaryFolder();
+        var place = await servers.CreateAsync(engine, folder.File("data"));
+        await using var replay = await SteeredReplay.StartAsync(folder.File("kubeconfig"));
+        var starting = Stopwatch.StartNew();
+        TimeSpan start;
+        await using (var first = Up(folder.Path, place))
+        {
+            using var client = new HttpClient { BaseAddress = await first.WaitForApiAsync() };
+            start = starting.Elapsed;
+            await LiveLog.WaitForAsync(client, first, RecordedShop.FirstVersions);
+            await first.KillAsync();
+        }
+        var (image, grown, cuts) = (await LogImage.TakeAsync(place), 0, 0);
+        Assert.True(image.Count > 0);
+        for (var kill = 1; kill < kills; kill++)
+        {
+            await using var up = Up(folder.Path, place);
+            var slice = SteeredReplay.Length / (kills + 1);
+            // Every third time while it starts; else while it records, once in two with its log killed under it and brought back.
+            if (kill % 3 == 0)
+            {
+                await replay.PlayAsync(slice, start * random.NextDouble());
+            }
+            else
+            {
+                await up.WaitForApiAsync();
+                await replay.PlayAsync(slice / 2, TimeSpan.FromMilliseconds(200));
+                if (kill % 3 == 1)
+                {
+                    await place.KillLogAsync();
+                    await replay.PlayAsync(slice / 4, TimeSpan.FromMilliseconds(300) * random.NextDouble());
+                    await place.RestartLogAsync();
+                    cuts++;
+                }
+                await WaitForGrowthAsync(place, image.Count, up, atMost: start * 3);
+                await replay.PlayAsync(slice / 4, TimeSpan.FromMilliseconds(300) * random.NextDouble());
+            }
+            Assert.False(up.HasExited, $"It ended by itself: {up.Output}\n{up.Errors}");
+            await up.KillAsync();
+            var next = await LogImage.TakeAsync(place);
+            next.AssertFollows(image);
+            grown += next.Count > image.Count ? 1 : 0;
+            image = next;
+        }
+        output.WriteLine($"{kills} kills, {grown} of a process that had recorded something, {cuts} with the log killed before; {image.Count} events by then");
+        Assert.True(grown > 0, "No killed process had recorded anything.");
+
+        await replay.PlayToEndAsync();
+        await using (var up = Up(folder.Path, place))
+        {
+            var api = await up.WaitForApiAsync();
+            using var client = new HttpClient { BaseAddress = api };
+            await LiveLog.WaitForAsync(client, up, RecordedShop.LastVersions);
+            RecordedShop.AssertCompleteOrConfessed(await LiveLog.ReadChangesAsync(api), wasNeverInterrupted: true);
+            Assert.Equal(0, await up.InterruptAsync());
+        }
+        (await LogImage.TakeAsync(place)).AssertFollows(image);
+        await LogImage.AssertProjectionIsAFoldAsync(place);
+    }
+
+    [Theory]
+    [InlineData("postgres")]
+    [InlineData("eventstoredb")]
+    public async Task Of_two_collectors_that_race_for_one_cluster_the_loser_is_told_and_stops(string engine)
+    {
+        using var folder = new TemporaryFolder();
+        var place = await servers.CreateAsync(engine, folder.File("data"));
+        await using var replay = await SteeredReplay.StartAsync(folder.File("kubeconfig"));
+        await using var first = Up(folder.Path, place, "first");
+        await first.WaitForApiAsync();
+        await using var second = Up(folder.Path, place, "second");
+        await second.WaitForApiAsync();
+        var ended = Task.WhenAny(first.WaitForExitAsync(), second.WaitForExitAsync());
+        while (!ended.IsCompleted)
+            await replay.PlayAsync(TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(50));
+        var (loser, winner) = first.HasExited ? (first, second) : (second, first);
+        Assert.NotEqual(0, await loser.WaitForExitAsync());
+        Assert.True(loser.Errors.Contains("another writer appends to it", StringComparison.Ordinal), loser.Errors);
+        await replay.PlayToEndAsync();
+        Assert.False(winner.HasExited, winner.Errors);
+        Assert.Equal(0, await winner.InterruptAsync());
+        await LogImage.TakeAsync(place);
+    }
+
+    static ReplicatorProcess Up(string folder, StorePlace place, string data = "data") =>
+        ReplicatorProcess.Start(folder, place.Environment, "up", "--kubeconfig", Path.Combine(folder, "kubeconfig"), "--cluster", "shop", "--data", Path.Combine(folder, data), "--listen", "http://127.0.0.1:0");
+
+    /// <summary>Waits until the process has written to the log; there are seconds in which nothing was recorded.</summary>
+    static async Task WaitForGrowthAsync(StorePlace place, int before, ReplicatorProcess process, TimeSpan atMost)
+    {
+        var (events, _, _, opened) = await place.OpenAsync();
+        await using (opened)
+        {
+            for (var waiting = Stopwatch.StartNew(); !process.HasExited && waiting.Elapsed < atMost;)
+            {
+                try
+                {
+                    if ((await events.ListStreamsAsync("", Cancel)).Sum(stream => stream.LastRevision + 1) > before)
+                        return;
+                }
+                catch (StoreUnavailableException)
+                {
+                    // It is only just coming back.
+                }
+                await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Cancel);
+            }
+        }
+    }
+
+    Random Seeded()
+    {
+        var seed = int.TryParse(Environment.GetEnvironmentVariable("REPLICATOR_TEST_SEED"), NumberStyles.None, CultureInfo.InvariantCulture, out var given) ? given : Random.Shared.Next();
+        output.WriteLine($"REPLICATOR_TEST_SEED={seed}");
+        return new Random(seed);
+    }
+}
