@@ -23,6 +23,7 @@ static class BenchmarkProgram
             MartenBenchmarks.CreateAppend(),
             EventStoreDbAppendBenchmark.Create(),
             MartenBenchmarks.CreateProject(),
+            PublishBenchmark.Create(),
             // What a benchmark runs as a process of its own, so that neither heap nor compiled code is shared with the other side.
             FeedCommand.Create(),
             IngestTrials.Create(),
@@ -32,6 +33,7 @@ static class BenchmarkProgram
             SqliteAppendBenchmark.CreateTrial(),
             MartenTrials.Create(),
             EventStoreDbAppendBenchmark.CreateTrial(),
+            PublishTrials.Create(),
         };
         try
         {
