@@ -18,8 +18,8 @@ public sealed class KilledOverRabbitMqTests(ITestOutputHelper output)
     public async Task A_pipeline_killed_again_and_again_and_its_broker_too_leaves_out_no_change_and_reorders_none()
     {
         Assert.SkipWhen(RabbitMqBroker.Unavailable is not null, RabbitMqBroker.Unavailable ?? "");
-        const int kills = 16;
-        const int killOfBroker = 8;
+        const int kills = 10;
+        const int killOfBroker = 5;
         var random = Seeded();
         using var folder = new TemporaryFolder();
         var data = folder.File("data");
