@@ -57,7 +57,7 @@ public sealed partial class DeploymentFilesTests
         {
             foreach (var source in Sequence(service, "volumes").Select(volume => volume is YamlMappingNode mapping ? Text(mapping["source"]) : Text(volume).Split(':')[0]).Select(source => Default().Replace(source, "${default}")))
                 Assert.True(source.StartsWith('.') ? Path.Exists(Path.Combine(Root, source)) : volumes.Contains(source), $"The compose file mounts '{source}', which is neither there nor a volume.");
-            Assert.Subset(secrets, Sequence(service, "secrets").Select(Text).ToHashSet());
+            Assert.Subset(secrets, Sequence(service, "secrets").Select(secret => Text(secret is YamlMappingNode mapping ? mapping["source"] : secret)).ToHashSet());
             if (service.Children.TryGetValue("depends_on", out var needs))
                 Assert.All(((YamlMappingNode)needs).Children.Keys.Select(Text), needed => Assert.True(Map(services, needed).Children.ContainsKey("healthcheck")));
         }
