@@ -14,7 +14,8 @@ public sealed class KilledOverRabbitMqTests(ITestOutputHelper output)
 {
     static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    [Fact]
+    // By command until it has been seen to end often enough: -explicit only -class '*KilledOverRabbitMqTests'.
+    [Fact(Explicit = true)]
     public async Task A_pipeline_killed_again_and_again_and_its_broker_too_leaves_out_no_change_and_reorders_none()
     {
         Assert.SkipWhen(RabbitMqBroker.Unavailable is not null, RabbitMqBroker.Unavailable ?? "");
