@@ -39,7 +39,7 @@ public sealed class StoreChoiceTests(StoreServers servers) : IClassFixture<Store
     {
         var standIn = await servers.StartStandInAsync(new StandInOptions { User = ("admin", "right") });
         var postgres = await servers.CreateDatabaseAsync();
-        await Storage.Marten.MartenStores.MigrateAsync(postgres + ";Pooling=false");
+        await Storage.Marten.MartenStores.MigrateAsync(postgres + ";Pooling=false", cancellationToken: TestContext.Current.CancellationToken);
         foreach (var (connection, expected) in ((string, string)[])[(standIn.ConnectionString.Replace("right", "hidden-secret", StringComparison.Ordinal), "user"), ("esdb://admin:hidden-secret@127.0.0.1:1?tls=false&maxDiscoverAttempts=1", "127.0.0.1:1")])
         {
             await using var import = ReplicatorProcess.Start(_folder.Path, new Dictionary<string, string>
