@@ -137,21 +137,14 @@ public sealed partial class KubectlGoldenTests(KubectlGoldenTests.Shop shop) : I
 
         public static async Task<Kubectl> FindAsync()
         {
+            Assert.SkipUnless(Executables.AreOnPath("kubectl"), "There is no kubectl on this machine's path: 'apt-get install kubernetes-client' (tests/run does so as root).");
             using var folder = new TemporaryFolder();
-            try
-            {
-                var (output, _) = await RunAsync(folder.Path, ["version", "--client", "-o", "json"]);
-                var version = JsonNode.Parse(output)!["clientVersion"]!;
-                // Managed fields are shown on request since 1.21.
-                if (int.TryParse(version["minor"]!.GetValue<string>().TrimEnd('+'), NumberStyles.None, CultureInfo.InvariantCulture, out var minor) && minor < 21)
-                    Assert.Skip($"kubectl {version["gitVersion"]} is older than the options that the recorded commands have: install 1.21 or later.");
-                return new Kubectl(version["gitVersion"]!.GetValue<string>());
-            }
-            catch (System.ComponentModel.Win32Exception)
-            {
-                Assert.Skip("There is no kubectl on this machine's path.");
-                throw;
-            }
+            var (output, _) = await RunAsync(folder.Path, ["version", "--client", "-o", "json"]);
+            var version = JsonNode.Parse(output)!["clientVersion"]!;
+            // Managed fields are shown on request since 1.21.
+            Assert.SkipWhen(int.TryParse(version["minor"]!.GetValue<string>().TrimEnd('+'), NumberStyles.None, CultureInfo.InvariantCulture, out var minor) && minor < 21,
+                $"kubectl {version["gitVersion"]} is older than the options that the recorded commands have: install 1.21 or later.");
+            return new Kubectl(version["gitVersion"]!.GetValue<string>());
         }
 
         public async Task<(string Output, string Errors)> RunAsync(Uri server, DateTimeOffset instant, string[] arguments)

@@ -143,7 +143,7 @@ public sealed class SelfCheckTests : IAsyncLifetime
     [Fact]
     public async Task It_is_made_at_the_period()
     {
-        var time = new FakeTimeProvider(DateTimeOffset.UtcNow);
+        var time = new FakeTimeProvider(new DateTimeOffset(2026, 1, 1, 3, 0, 0, TimeSpan.Zero));
         var collector = _host.Add("east", _server, "selfCheck: { period: 90s }\n", time: time);
         await _host.CaughtUpAsync("east", _server, Cancel);
         await Eventually.HoldsAsync(() => _host.Shown("east")[^1] == "SyncCompleted", Cancel);

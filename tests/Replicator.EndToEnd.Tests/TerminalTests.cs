@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Replicator.TestKit;
 using Xunit;
 
 namespace Replicator.EndToEnd.Tests;
@@ -33,8 +34,7 @@ public sealed class TerminalTests(ImportedShop shop) : IClassFixture<ImportedSho
 
     async Task<string> OnTerminalAsync(string arguments, params (string Name, string Value)[] environment)
     {
-        if (!File.Exists("/usr/bin/script"))
-            Assert.Skip("script (util-linux) is not installed: there is no terminal to show it on.");
+        Assert.SkipUnless(Executables.AreOnPath("script"), "script (util-linux) is not installed: there is no terminal to show it on.");
         var start = new ProcessStartInfo("script", ["-qec", $"dotnet {Path.Combine(AppContext.BaseDirectory, "replicator.dll")} {arguments} --data {shop.Folder}", "/dev/null"]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var name in (string[])["PAGER", "NO_COLOR", "LESS"])
             start.Environment.Remove(name);

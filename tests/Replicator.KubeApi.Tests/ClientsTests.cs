@@ -88,14 +88,8 @@ public sealed class ClientsTests : IDisposable
         };
         // What it knows of other servers is in the home folder.
         kubectl.StartInfo.Environment["HOME"] = _folder.Path;
-        try
-        {
-            kubectl.Start();
-        }
-        catch (System.ComponentModel.Win32Exception)
-        {
-            Assert.Skip("There is no kubectl on this machine's path.");
-        }
+        Assert.SkipUnless(Executables.AreOnPath("kubectl"), "There is no kubectl on this machine's path: 'apt-get install kubernetes-client' (tests/run does so as root).");
+        kubectl.Start();
         var (output, errors) = (kubectl.StandardOutput.ReadToEndAsync(Cancel), kubectl.StandardError.ReadToEndAsync(Cancel));
         await kubectl.WaitForExitAsync(Cancel);
         Assert.True(kubectl.ExitCode == 0 || arguments.Contains("--watch"), $"kubectl {string.Join(' ', arguments)}: {await errors}");

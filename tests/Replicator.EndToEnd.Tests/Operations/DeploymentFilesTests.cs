@@ -136,7 +136,7 @@ public sealed partial class DeploymentFilesTests
 
     static async Task<List<YamlMappingNode>> KustomizeAsync(string overlay)
     {
-        Assert.SkipUnless((Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, "kubectl"))), "There is no kubectl on this machine: 'apt-get install kubernetes-client' (tests/run does so as root).");
+        Assert.SkipUnless(Executables.AreOnPath("kubectl"), "There is no kubectl on this machine: 'apt-get install kubernetes-client' (tests/run does so as root).");
         // One that does not name its kustomize has version 2 (kubectl 1.20), which knows no 'labels'.
         Assert.SkipUnless((await RunAsync("kubectl", "version", "--client", "--output=json")).Contains("kustomizeVersion", StringComparison.Ordinal), "The kubectl of this machine is older than 1.24, whose kustomize reads today's manifests.");
         return Load(await RunAsync("kubectl", "kustomize", Path.Combine(Root, "deploy", overlay)));
