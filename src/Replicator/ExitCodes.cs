@@ -12,6 +12,8 @@ static class ExitCodes
     public const int Trouble = 2;
     /// <summary>As a shell reports a process that Ctrl-C ended.</summary>
     public const int Interrupted = 130;
+    /// <summary>As a shell reports a process that SIGTERM ended.</summary>
+    public const int Terminated = 143;
 
     public static bool IsExpected(Exception exception) =>
         exception is RecordingException or StoreUnavailableException or StoreCorruptException or WrongExpectedRevisionException or CommandException or ClusterConfigurationException or ClusterUnreachableException or InvalidDataException or FormatException or HttpRequestException or IOException or UnauthorizedAccessException;

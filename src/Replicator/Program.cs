@@ -34,7 +34,7 @@ try
     var parsed = root.Parse(args.Length == 0 ? ["--help"] : args);
     if (UsageError(parsed) is { } error)
         throw new CommandException(error);
-    return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(30) });
+    return await StopSignals.Take(TimeProvider.System).RunAsync(stopping => parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, stopping));
 }
 catch (OperationCanceledException)
 {

@@ -87,9 +87,12 @@ sealed class ReplicatorProcess : IAsyncDisposable
     /// <summary>Ends it as a kubelet does, and Ctrl-C does the same, and returns its exit code. Whoever starts the tests in the background has its children ignore Ctrl-C's signal.</summary>
     public Task<int> InterruptAsync()
     {
-        Assert.Equal(0, kill(_process.Id, Terminate));
+        Assert.True(TryInterrupt(), $"{Describe()} has ended by itself.");
         return WaitForExitAsync();
     }
+
+    /// <summary>The same for one that may be ending by itself; false where it has ended.</summary>
+    public bool TryInterrupt() => kill(_process.Id, Terminate) == 0;
 
     /// <summary>SIGKILL: it learns nothing of it.</summary>
     public async Task KillAsync()

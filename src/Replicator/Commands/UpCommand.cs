@@ -98,7 +98,7 @@ static class UpCommand
             await stopping.CancelAsync();
             await reporting;
         }
-        Console.WriteLine(await TryReadHeadAsync(host, CancellationToken.None) is { } last ? $"stopped; the log ends at position {last}" : "stopped; the log cannot be read now");
+        Console.WriteLine(await TryReadAsync(() => host.Data.Events.GetHeadAsync(CancellationToken.None)) is { } last ? $"stopped; the log ends at position {last}" : "stopped; the log cannot be read now");
         return 0;
     }
 
@@ -117,10 +117,11 @@ static class UpCommand
         {
             while (await timer.WaitForNextTickAsync(cancellationToken))
             {
-                if (await TryReadHeadAsync(host, cancellationToken) is not { } head || head == last)
+                if (await TryReadAsync(() => host.Data.Events.GetHeadAsync(cancellationToken)) is not { } head || head == last)
                     continue;
+                var projected = host.Roles.HasFlag(Roles.Projector) ? await TryReadAsync(() => host.Data.Snapshots.GetCheckpointAsync(cancellationToken)) : null;
                 var types = collectors.SelectMany(collector => collector.Activity.Types).ToList();
-                Console.WriteLine($"{head} events{(collectors.Count == 0 ? "" : $"; {types.Count(type => type.State == nameof(ReflectorState.Watching))} of {types.Count} types watched")}{(host.Roles.HasFlag(Roles.Projector) ? $"; projection {head - await host.Data.Snapshots.GetCheckpointAsync(cancellationToken)} behind" : "")}");
+                Console.WriteLine($"{head} events{(collectors.Count == 0 ? "" : $"; {types.Count(type => type.State == nameof(ReflectorState.Watching))} of {types.Count} types watched")}{(projected is { } position ? $"; projection {head - position} behind" : "")}");
                 last = head;
             }
         }
@@ -131,11 +132,11 @@ static class UpCommand
     }
 
     /// <summary>Null while the store is away: those who work on it say so.</summary>
-    static async Task<long?> TryReadHeadAsync(ReplicatorHost host, CancellationToken cancellationToken)
+    static async Task<long?> TryReadAsync(Func<ValueTask<long>> read)
     {
         try
         {
-            return await host.Data.Events.GetHeadAsync(cancellationToken);
+            return await read();
         }
         catch (StoreUnavailableException)
         {
