@@ -40,8 +40,8 @@ public sealed record BusOptions
     /// </remarks>
     public int Window { get; init; } = 100;
 
-    /// <summary>How long the broker may confirm nothing of what is under way before it is sent again. Longer than the client needs to notice a dead connection by itself.</summary>
-    public TimeSpan ConfirmTimeout { get; init; } = TimeSpan.FromMinutes(2);
+    /// <summary>How long a broker that answers, and is short of nothing, may confirm nothing of what is under way before it is sent again. Longer than the client needs to notice a dead connection by itself.</summary>
+    public TimeSpan ConfirmTimeout { get; init; } = TimeSpan.FromMinutes(1);
 
     /// <summary>As the health and the log name it.</summary>
     public override string ToString() => Transport == BusTransport.InMemory ? "the in-memory bus" : $"RabbitMQ at {Host}:{EffectivePort}{(VirtualHost == "/" ? "" : $"/{VirtualHost}")}";

@@ -15,4 +15,6 @@ sealed class InMemorySendBus(IBus bus) : ISendBus
     public async ValueTask<ISendEndpoint> OpenAsync(CancellationToken cancellationToken) => await bus.GetPublishSendEndpoint<ResourceChanged>().ConfigureAwait(false);
 
     public ValueTask ResetAsync(CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
+    public ValueTask AskAsync(string routingKey, Action<string> blocked, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using MassTransit;
 using Microsoft.Extensions.Logging;
 using Replicator.Contracts;
@@ -23,6 +24,8 @@ public sealed class MassTransitPublisher : IChangePublisher, IDisposable
 
     static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(500);
     static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(15);
+
+    // How often it is looked whether anything is confirmed. Where nothing was in that time, the bus is asked why.
     static readonly TimeSpan WatchPeriod = TimeSpan.FromSeconds(10);
 
     // A send that is cancelled ends at once. One that does not is stuck in the client for good.
@@ -40,7 +43,7 @@ public sealed class MassTransitPublisher : IChangePublisher, IDisposable
     {
         (_bus, _options, _time, _logger) = (bus, options, time, logger);
         _bus.Failed += Fail;
-        _watchdog = time.CreateTimer(_ => FailWhatIsStuck(), null, WatchPeriod, WatchPeriod);
+        _watchdog = time.CreateTimer(_ => Watch(), null, WatchPeriod, WatchPeriod);
     }
 
     /// <inheritdoc/>
@@ -57,10 +60,11 @@ public sealed class MassTransitPublisher : IChangePublisher, IDisposable
         {
             var before = confirmed.Count(one => one);
             var error = await SendAsync(events, confirmed, cancellationToken).ConfigureAwait(false);
+            if (error is not null)
+                cancellationToken.ThrowIfCancellationRequested();
             _lastError = error?.GetBaseException().Message.ReplaceLineEndings(" ");
             if (error is null)
                 return;
-            cancellationToken.ThrowIfCancellationRequested();
             CoreTelemetry.PublishRetries.Add(1);
             // A bus that took something is worth asking soon.
             if (confirmed.Count(one => one) > before)
@@ -94,7 +98,9 @@ public sealed class MassTransitPublisher : IChangePublisher, IDisposable
                 var aboutObserver = metadata.Object.Name.Length == 0;
                 if (aboutObserver)
                     await SettleAsync(round).ConfigureAwait(false);
-                await round.Window.WaitAsync(round.Token).ConfigureAwait(false);
+                await EnterWindowAsync(round).ConfigureAwait(false);
+                if (round.Error is not null)
+                    break;
                 var key = new ObjectKey(events[i].Stream, metadata.Object.Namespace, metadata.Object.Name);
                 round.Add(key, SendAsync(round, i, round.LastOf(key)));
                 if (aboutObserver)
@@ -112,11 +118,55 @@ public sealed class MassTransitPublisher : IChangePublisher, IDisposable
 
     void Fail(Exception exception) => _current?.Fail(exception);
 
-    /// <summary>The last resort where neither the client nor MassTransit notices that nothing will come any more.</summary>
-    void FailWhatIsStuck()
+    /// <summary>Not by the token: whoever else listens to it may keep its cancellation from getting here.</summary>
+    static async ValueTask EnterWindowAsync(Round round)
     {
-        if (_current is { } round && round.Silence is var silence && silence >= _options.ConfirmTimeout)
+        var free = round.Window.WaitAsync(CancellationToken.None);
+        if (!free.IsCompletedSuccessfully)
+            await Task.WhenAny(free, round.Failed).ConfigureAwait(false);
+    }
+
+    /// <summary>The last resort where neither the client nor MassTransit notices that nothing will come any more.</summary>
+    void Watch()
+    {
+        if (_current is not { } round || round.Silence is not { } silence || silence < WatchPeriod)
+            return;
+        if (silence >= _options.ConfirmTimeout)
             round.Fail(new TimeoutException($"Nothing was confirmed for {(long)silence.TotalSeconds} s."));
+        else if (round.Endpoint is not null && round.TryAsk())
+            _ = AskAsync(round);
+    }
+
+    /// <summary>Asks the bus why it confirms nothing. One that is short of memory or disk is waited for; sending again would only give it more to keep. One that is away is given up.</summary>
+    [SuppressMessage("Design", "CA1031:Do not catch general exception types", Justification = "Whatever keeps the bus from answering, the round has failed by it.")]
+    async Task AskAsync(Round round)
+    {
+        var isBlocked = false;
+        try
+        {
+            await _bus.AskAsync(KeyOf(round.Events[0].Metadata), reason =>
+            {
+                isBlocked = true;
+                CoreTelemetry.PublishersBlocked.Add(1);
+                round.Pause();
+                _lastError = $"it takes no messages for now: {reason}";
+                _logger.LogWarning("{Destination} takes no messages for now: {Reason}", Destination, reason);
+            }, round.Token).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            round.Fail(exception);
+        }
+        if (isBlocked)
+        {
+            CoreTelemetry.PublishersBlocked.Add(-1);
+            if (round.Error is null)
+            {
+                _lastError = null;
+                _logger.LogInformation("{Destination} takes messages again.", Destination);
+            }
+        }
+        round.Resume();
     }
 
     /// <summary>Waits until nothing is under way. What does not end when its round has failed is left behind: its token is cancelled, so that it sends nothing any more whenever it wakes, and its bus is given up.</summary>
@@ -182,7 +232,7 @@ public sealed class MassTransitPublisher : IChangePublisher, IDisposable
             context.Serializer = ChangeSerializer.Instance;
             context.MessageId = recorded.Id;
             context.Durable = true;
-            context.TrySetRoutingKey(ChangeRouting.KeyOf(message.Cluster, message.Group, message.Resource, message.Namespace));
+            context.TrySetRoutingKey(KeyOf(recorded.Metadata));
             if (trace is not null)
             {
                 context.Headers.Set(TraceParentHeader, trace);
@@ -190,6 +240,8 @@ public sealed class MassTransitPublisher : IChangePublisher, IDisposable
             }
         }), cancellationToken).ConfigureAwait(false);
     }
+
+    static string KeyOf(EventMetadata metadata) => ChangeRouting.KeyOf(metadata.Cluster, metadata.Type.Group, metadata.Type.Resource, metadata.Object.Namespace);
 
     /// <summary>The message that an event becomes.</summary>
     public static ResourceChanged ToMessage(RecordedEvent recorded)
@@ -228,7 +280,7 @@ public sealed class MassTransitPublisher : IChangePublisher, IDisposable
     {
         readonly Lock _lock = new();
         readonly TimeProvider _time;
-        readonly CancellationTokenSource _stop;
+        readonly CancellationTokenSource _stop = new();
         readonly CancellationTokenRegistration _stopped;
         readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
         readonly bool[] _confirmed;
@@ -239,15 +291,16 @@ public sealed class MassTransitPublisher : IChangePublisher, IDisposable
         Task _stopping = Task.CompletedTask;
         bool _abandoned, _ended;
         long _lastConfirmed;
+        int _asking;
+        volatile bool _paused;
 
         public Round(IReadOnlyList<RecordedEvent> events, bool[] confirmed, int window, TimeProvider time, CancellationToken cancellationToken)
         {
             (Events, _confirmed, _time) = (events, confirmed, time);
             Window = new SemaphoreSlim(window);
-            _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             Token = _stop.Token;
-            _stopped = Token.UnsafeRegister(static failed => ((TaskCompletionSource)failed!).TrySetResult(), _failed);
             _lastConfirmed = time.GetTimestamp();
+            _stopped = cancellationToken.UnsafeRegister(static (round, token) => ((Round)round!).Fail(new OperationCanceledException(token)), this);
         }
 
         public IReadOnlyList<RecordedEvent> Events { get; }
@@ -261,14 +314,14 @@ public sealed class MassTransitPublisher : IChangePublisher, IDisposable
         /// <summary>Cancelled when the round has failed: MassTransit would go on trying for hours.</summary>
         public CancellationToken Token { get; }
 
-        /// <summary>Completes when the round has failed or is cancelled.</summary>
+        /// <summary>Completes when the round has failed or is cancelled, whatever becomes of those who listen to <see cref="Token"/>.</summary>
         public Task Failed => _failed.Task;
 
         /// <summary>What went wrong first.</summary>
         public Exception? Error => Volatile.Read(ref _error);
 
-        /// <summary>For how long nothing was confirmed.</summary>
-        public TimeSpan Silence => _time.GetElapsedTime(Volatile.Read(ref _lastConfirmed));
+        /// <summary>For how long nothing was confirmed; null where nothing can be, for now.</summary>
+        public TimeSpan? Silence => _paused ? null : _time.GetElapsedTime(Volatile.Read(ref _lastConfirmed));
 
         /// <summary>What is under way of an object. Only the publishing loop calls it and the two below.</summary>
         public Task? LastOf(ObjectKey key) => _last.GetValueOrDefault(key);
@@ -316,6 +369,21 @@ public sealed class MassTransitPublisher : IChangePublisher, IDisposable
             Volatile.Write(ref _lastConfirmed, _time.GetTimestamp());
         }
 
+        /// <summary>Whether nobody asks already. Who does ends with <see cref="Resume"/>.</summary>
+        public bool TryAsk() => Interlocked.Exchange(ref _asking, 1) == 0;
+
+        /// <summary>Says that nothing can be confirmed for now.</summary>
+        public void Pause() => _paused = true;
+
+        /// <summary>Ends the asking. Where it was paused, the silence begins anew.</summary>
+        public void Resume()
+        {
+            if (_paused)
+                Volatile.Write(ref _lastConfirmed, _time.GetTimestamp());
+            _paused = false;
+            Volatile.Write(ref _asking, 0);
+        }
+
         /// <summary>Counts nothing of what is under way any more, and returns how many messages that are.</summary>
         public int Abandon()
         {
@@ -334,6 +402,8 @@ public sealed class MassTransitPublisher : IChangePublisher, IDisposable
                 if (_error is not null || _ended)
                     return;
                 Volatile.Write(ref _error, exception);
+                // First, and not by the token: its listeners are clients whose own waits may keep the last of them from hearing it.
+                _failed.TrySetResult();
                 _stopping = _stop.CancelAsync();
             }
         }

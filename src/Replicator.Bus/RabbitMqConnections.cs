@@ -18,19 +18,19 @@ static class RabbitMqConnections
     /// <summary>Configures a transport.</summary>
     /// <param name="transport">The transport.</param>
     /// <param name="options">Where the broker is.</param>
-    /// <param name="lost">Told when a connection is lost; null where nobody wants to know.</param>
-    public static void Configure(IRabbitMqBusFactoryConfigurator transport, BusOptions options, Action<Exception>? lost = null) =>
+    /// <param name="sockets">Where its sockets are from; null for the client's own.</param>
+    public static void Configure(IRabbitMqBusFactoryConfigurator transport, BusOptions options, Sockets? sockets = null) =>
         transport.Host(options.Host, (ushort)options.EffectivePort, options.VirtualHost, "replicator", host =>
         {
             host.Username(options.Username);
             host.Password(options.Password);
             host.Heartbeat(Heartbeat);
             host.PublisherConfirmation = true;
-            if (lost is not null)
+            if (sockets is not null)
             {
                 host.OnRefreshConnectionFactory = factory =>
                 {
-                    factory.SocketFactory = family => WatchedTcpClient.Create(family, lost);
+                    factory.SocketFactory = sockets.Create;
                     return Task.CompletedTask;
                 };
             }
@@ -46,8 +46,10 @@ static class RabbitMqConnections
             });
         });
 
-    public static ConnectionFactory CreateFactory(BusOptions options) => new()
+    /// <summary>A client's own factory of connections that nothing recovers.</summary>
+    public static ConnectionFactory CreateFactory(BusOptions options, Sockets sockets) => new()
     {
+        SocketFactory = sockets.Create,
         HostName = options.Host,
         Port = options.EffectivePort,
         VirtualHost = options.VirtualHost,

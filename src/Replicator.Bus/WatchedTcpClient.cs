@@ -8,10 +8,13 @@ namespace Replicator.Bus;
 /// RabbitMQ.Client (7.2.2) fails the publishes that await a confirmation when their channel shuts down, but waits for a semaphore with the shutdown's own token before it does, and gives up where that is cancelled already: then they wait for
 /// ever, and nobody logs anything.
 /// </remarks>
-sealed class WatchedTcpClient(Socket socket, Action<Exception> lost) : TcpClientAdapter(socket)
+sealed class WatchedTcpClient(Socket socket, Action<Exception> lost, Action closed) : TcpClientAdapter(socket)
 {
-    /// <summary>As the client makes its own, but watched.</summary>
-    public static ITcpClient Create(AddressFamily family, Action<Exception> lost) => new WatchedTcpClient(new Socket(family, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true }, lost);
+    public override void Close()
+    {
+        base.Close();
+        closed();
+    }
 
     public override NetworkStream GetStream() => new WatchedStream(Client, lost);
 

@@ -19,6 +19,8 @@ sealed class RunningPublisher : IAsyncDisposable
 
     public Publisher Publisher { get; }
 
+    public IChangePublisher Bus => _host.Services.GetRequiredService<MassTransitPublisher>();
+
     public Task Running { get; }
 
     public static async Task<RunningPublisher> StartAsync(IEventStore store, ICheckpointStore checkpoints, BusOptions options, TimeProvider time, Action<Publisher>? configure, CancellationToken cancellationToken)
@@ -35,6 +37,8 @@ sealed class RunningPublisher : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (_stop.IsCancellationRequested)
+            return;
         await _stop.CancelAsync();
         await Running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         Publisher.Dispose();

@@ -127,6 +127,8 @@ public sealed class StuckClientTests
             _current = null;
             return ValueTask.CompletedTask;
         }
+
+        public ValueTask AskAsync(string routingKey, Action<string> blocked, CancellationToken cancellationToken) => ValueTask.CompletedTask;
     }
 
     sealed class FakeEndpoint(bool stuck) : ISendEndpoint

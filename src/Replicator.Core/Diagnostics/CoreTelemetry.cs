@@ -45,6 +45,9 @@ public static class CoreTelemetry
     /// <summary>Messages that await the bus's confirmation.</summary>
     public static UpDownCounter<long> PublishesInFlight { get; } = Meter.CreateUpDownCounter<long>("replicator.publisher.in_flight", "{message}", "Messages that await the bus's confirmation.");
 
+    /// <summary>Publishers whose bus has said that it takes no messages for now.</summary>
+    public static UpDownCounter<long> PublishersBlocked { get; } = Meter.CreateUpDownCounter<long>("replicator.publisher.blocked", "{publisher}", "1 while the bus takes no messages because it is short of memory or disk, else 0.");
+
     /// <summary>How long the bus took to confirm a message.</summary>
     public static Histogram<double> ConfirmDuration { get; } = Meter.CreateHistogram<double>("replicator.publisher.confirmation", "s", "How long the bus took to confirm a message.");
 }
