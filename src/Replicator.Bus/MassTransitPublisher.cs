@@ -23,7 +23,7 @@ public sealed class MassTransitPublisher : IChangePublisher, IDisposable
     const string MassTransitTraceHeader = "MT-Activity-Id";
 
     static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(500);
-    static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(15);
+    static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(5);
 
     // How often it is looked whether anything is confirmed. Where nothing was in that time, the bus is asked why.
     static readonly TimeSpan WatchPeriod = TimeSpan.FromSeconds(10);

@@ -7,7 +7,7 @@ namespace Replicator.Bus.Tests;
 
 /// <summary>A broker that falls silent at any step, with the connection open: what neither MassTransit nor RabbitMQ's client has a bound for.</summary>
 [Collection(Metered.Name)]
-public sealed class SilentBrokerTests(BrokerFixture fixture) : IClassFixture<BrokerFixture>
+public sealed class SilentBrokerTests(RabbitMqFixture fixture) : IClassFixture<RabbitMqFixture>
 {
     static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -38,7 +38,7 @@ public sealed class SilentBrokerTests(BrokerFixture fixture) : IClassFixture<Bro
         var time = new FakeTimeProvider();
         var checkpoints = new Checkpoints();
         using var meters = new Gauges();
-        await using var publisher = await RunningPublisher.StartAsync(store, checkpoints, fixture.Options(silent.Port), time, null, Cancel);
+        await using var publisher = await RunningPublisher.StartAsync(store, checkpoints, Options(silent.Port), time, null, Cancel);
         await Changes.Until(() => silent.HasFallenSilent, Cancel);
 
         // What is only a goodbye holds nothing up.
@@ -52,4 +52,6 @@ public sealed class SilentBrokerTests(BrokerFixture fixture) : IClassFixture<Bro
         for (var ending = publisher.DisposeAsync().AsTask(); !ending.IsCompleted;)
             await time.PassAsync(TimeSpan.FromSeconds(1), Cancel);
     }
+
+    static BusOptions Options(int port) => new() { Transport = BusTransport.RabbitMq, Host = "127.0.0.1", Port = port };
 }

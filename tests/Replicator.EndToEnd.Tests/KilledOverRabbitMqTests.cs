@@ -1,53 +1,58 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Replicator.Core.Storage;
-using Replicator.Storage.Sqlite;
+using Replicator.EndToEnd.Tests.Stores;
 using Replicator.TestKit;
 using Replicator.TestKit.Rabbit;
 using Xunit;
 
 namespace Replicator.EndToEnd.Tests;
 
-/// <summary>The promise as a subscriber sees it: whoever is killed, publisher or broker, no change is missing on the bus, and an object's come in order.</summary>
-/// <remarks>The test prints the seed of its instants; <c>REPLICATOR_TEST_SEED</c> repeats them.</remarks>
-public sealed class KilledOverRabbitMqTests(ITestOutputHelper output)
+/// <summary>The promise as a subscriber sees it, over each combination of engines: whoever is killed, publisher or broker, no change is missing on the bus, and an object's come in order.</summary>
+/// <remarks>The test prints the seed of its instants; <c>REPLICATOR_TEST_SEED</c> repeats them. <c>REPLICATOR_TEST_KILLS</c> says how many kills there are.</remarks>
+public sealed class KilledOverRabbitMqTests(StoreServers servers, RabbitMqFixture rabbit, ITestOutputHelper output) : IClassFixture<StoreServers>, IClassFixture<RabbitMqFixture>
 {
+    const int UsualKills = 2;
+
     static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    // By command until it has been seen to end often enough: -explicit only -class '*KilledOverRabbitMqTests'.
-    [Fact(Explicit = true)]
-    public async Task A_pipeline_killed_again_and_again_and_its_broker_too_leaves_out_no_change_and_reorders_none()
+    [Theory]
+    [InlineData("sqlite")]
+    [InlineData("postgres")]
+    [InlineData("eventstoredb")]
+    public async Task A_pipeline_killed_again_and_again_and_its_broker_too_leaves_out_no_change_and_reorders_none(string engine)
     {
-        Assert.SkipWhen(RabbitMqBroker.Unavailable is not null, RabbitMqBroker.Unavailable ?? "");
-        const int kills = 10;
-        const int killOfBroker = 5;
+        var broker = rabbit.Required;
+        var kills = int.TryParse(Environment.GetEnvironmentVariable("REPLICATOR_TEST_KILLS"), NumberStyles.None, CultureInfo.InvariantCulture, out var given) ? given : UsualKills;
         var random = Seeded();
         using var folder = new TemporaryFolder();
-        var data = folder.File("data");
-        await using var broker = await RabbitMqBroker.StartAsync(Cancel);
+        var place = await servers.CreateAsync(engine, folder.File("data"));
         await using var subscriber = await RabbitSubscriber.BindAsync(broker.Port, "shop.#", Cancel);
         await using var replay = await SteeredReplay.StartAsync(folder.File("kubeconfig"));
+        var brokerBack = Task.CompletedTask;
         for (var kill = 0; kill < kills; kill++)
         {
-            await using var up = Up(folder.Path, data, broker.Port);
+            await using var up = Up(folder.Path, place, broker.Port);
             using var client = new HttpClient { BaseAddress = await up.WaitForApiAsync() };
+            await brokerBack;
             var before = await PositionAsync(client, "published");
             await replay.PlayAsync(SteeredReplay.Length / (kills + 1), TimeSpan.FromMilliseconds(200));
-            if (kill == killOfBroker)
-            {
-                await broker.KillAsync();
-                await replay.PlayAsync(TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(200));
-                await broker.StartAgainAsync(Cancel);
-            }
             // In the midst of publishing, or soon after.
             await Eventually.HoldsAsync(async () => await PositionAsync(client, "published") is var published && (published > before || published == await PositionAsync(client, "head")), Cancel, () => up.Errors);
             await Task.Delay(TimeSpan.FromMilliseconds(50) * random.NextDouble(), TimeProvider.System, Cancel);
+            if (kill % 2 == 1)
+            {
+                await broker.KillAsync();
+                await replay.PlayAsync(TimeSpan.FromSeconds(1), TimeSpan.FromMilliseconds(200) * random.NextDouble());
+                brokerBack = broker.StartAgainAsync(Cancel);
+            }
             Assert.False(up.HasExited, $"It ended by itself: {up.Output}\n{up.Errors}");
             await up.KillAsync();
         }
+        await brokerBack;
         Assert.False(replay.HasEnded);
         await replay.PlayToEndAsync();
-        await using (var up = Up(folder.Path, data, broker.Port))
+        await using (var up = Up(folder.Path, place, broker.Port))
         {
             using var client = new HttpClient { BaseAddress = await up.WaitForApiAsync() };
             await LiveLog.WaitForAsync(client, up, RecordedShop.LastVersions);
@@ -55,7 +60,7 @@ public sealed class KilledOverRabbitMqTests(ITestOutputHelper output)
             Assert.Equal(0, await up.InterruptAsync());
         }
 
-        var log = await ReadLogAsync(data);
+        var log = await ReadLogAsync(place);
         await subscriber.ConsumeAsync(Cancel);
         await Eventually.HoldsAsync(() => subscriber.Received.Select(message => message.Id).Distinct().Count() >= log.Count, Cancel);
         var (bodies, latest, repeated) = (new Dictionary<string, string>(), new Dictionary<string, long>(), 0);
@@ -75,22 +80,23 @@ public sealed class KilledOverRabbitMqTests(ITestOutputHelper output)
         output.WriteLine($"{log.Count} events on the bus after {kills} kills, {repeated} of them came again");
     }
 
-    static ReplicatorProcess Up(string folder, string data, int port) => ReplicatorProcess.Start(folder, new Dictionary<string, string>
+    static ReplicatorProcess Up(string folder, StorePlace place, int port) => ReplicatorProcess.Start(folder, new Dictionary<string, string>(place.Environment)
     {
         ["REPLICATOR__BUS__TRANSPORT"] = "rabbitmq",
         ["REPLICATOR__BUS__HOST"] = "127.0.0.1",
         ["REPLICATOR__BUS__PORT"] = $"{port}",
-    }, "up", "--kubeconfig", Path.Combine(folder, "kubeconfig"), "--cluster", "shop", "--data", data, "--listen", "http://127.0.0.1:0");
+    }, "up", "--kubeconfig", Path.Combine(folder, "kubeconfig"), "--cluster", "shop", "--data", Path.Combine(folder, "data"), "--listen", "http://127.0.0.1:0");
 
     static async Task<long> PositionAsync(HttpClient client, string name) =>
         JsonNode.Parse(await client.GetStringAsync(new Uri("api/v1/clusters", UriKind.Relative), Cancel))![name]!.GetValue<long>();
 
     /// <summary>The ids of the log's events by position.</summary>
-    static async Task<Dictionary<long, string>> ReadLogAsync(string data)
+    static async Task<Dictionary<long, string>> ReadLogAsync(StorePlace place)
     {
-        await using var opened = await SqliteDataFolder.OpenAsync(data);
+        var (events, _, _, opened) = await place.OpenAsync();
+        await using var closing = opened;
         var ids = new Dictionary<long, string>();
-        await foreach (var page in opened.Events.ReadAllAsync(0, new ReadOptions(States: false), Cancel))
+        await foreach (var page in events.ReadAllAsync(0, new ReadOptions(States: false), Cancel))
         {
             using (page)
             {

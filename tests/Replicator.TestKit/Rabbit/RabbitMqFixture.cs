@@ -1,10 +1,9 @@
-using Replicator.TestKit.Rabbit;
 using Xunit;
 
-namespace Replicator.Bus.Tests;
+namespace Replicator.TestKit.Rabbit;
 
-/// <summary>A real RabbitMQ of the tests' own, where the machine has one.</summary>
-public sealed class BrokerFixture : IAsyncLifetime
+/// <summary>One RabbitMQ for the tests of a class, where the machine has one.</summary>
+public sealed class RabbitMqFixture : IAsyncLifetime
 {
     RabbitMqBroker? _broker;
 
@@ -18,14 +17,14 @@ public sealed class BrokerFixture : IAsyncLifetime
         }
     }
 
-    public BusOptions Options(int port) => new() { Transport = BusTransport.RabbitMq, Host = "127.0.0.1", Port = port };
-
+    /// <inheritdoc/>
     public async ValueTask InitializeAsync()
     {
         if (RabbitMqBroker.Unavailable is null)
             _broker = await RabbitMqBroker.StartAsync(CancellationToken.None);
     }
 
+    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         if (_broker is not null)
