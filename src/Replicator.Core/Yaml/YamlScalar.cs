@@ -80,8 +80,9 @@ static partial class YamlScalar
                 indicators |= character is '#' or ',' or '[' or ']' or '{' or '}' or '&' or '*' or '!' or '|' or '>' or '\'' or '"' or '%' or '@' or '`' || (character is '?' or ':' or '-' && beforeBlank);
             else
                 indicators |= (character == ':' && beforeBlank) || (character == '#' && afterBlank);
-            special |= !IsPrintable(rune);
-            var isBreak = character is '\r' or '\n' or '\u0085' or '\u2028' or '\u2029';
+            // The library writes a line or paragraph separator as the end of a line, which only YAML 1.1 reads back as the text it was; escaped, every version does.
+            special |= !IsPrintable(rune) || character is '\u2028' or '\u2029';
+            var isBreak = character is '\r' or '\n' or '\u0085';
             breaks |= isBreak;
             if (character == ' ')
             {

@@ -28,7 +28,8 @@ sealed class YamlWriter(JsonTape tape)
                 WriteList(node, 0);
                 break;
             default:
-                WriteScalar(node, 0);
+                // What a text goes on with is indented even where nothing is around it: a line of it may look like a marker ("---").
+                WriteScalar(node, Step);
                 EndLine();
                 break;
         }

@@ -65,6 +65,7 @@ public sealed class KubernetesYamlTests
     [InlineData("\"it's: so\"", "'it''s: so'")]
     [InlineData("\"tab\\there\"", "\"tab\\there\"")]
     [InlineData("\" lead\"", "' lead'")]
+    [InlineData("\"a\\n\\u2028\"", "\"a\\n\\L\"")]
     [InlineData("9007199254740993", "9007199254740993")]
     [InlineData("1e+21", "1e+21")]
     [InlineData("null", "null")]
@@ -76,6 +77,10 @@ public sealed class KubernetesYamlTests
     [InlineData("\" a\\nb\"", "|2-\n   a\n  b")]
     public void A_scalar_is_quoted_only_where_it_would_be_read_as_something_else(string json, string expected) =>
         Assert.Equal($"v: {expected}\n", KubernetesYaml.Write(Encoding.UTF8.GetBytes($$"""{"v":{{json}}}""")));
+
+    [Fact]
+    public void A_text_by_itself_is_indented_so_that_no_line_of_it_reads_as_the_end_of_the_document() =>
+        Assert.Equal("|-\n  a\n  ---\n  %b\n", KubernetesYaml.Write("\"a\\n---\\n%b\""u8));
 
     [Fact]
     public void Names_are_in_natural_order_and_long_lines_are_folded_behind_eighty_characters()
