@@ -81,6 +81,7 @@ public sealed class ClusterConnection : IDisposable
             KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests,
             KeepAlivePingDelay = options.KeepAlivePing.Delay,
             KeepAlivePingTimeout = options.KeepAlivePing.Timeout,
+            PlaintextStreamFilter = static (context, _) => ValueTask.FromResult<Stream>(new ReadAheadStream(context.PlaintextStream)),
         };
         SetTls(handler, configuration, authorities);
         return handler;

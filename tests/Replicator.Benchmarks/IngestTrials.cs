@@ -14,7 +14,7 @@ using Replicator.TestKit;
 
 namespace Replicator.Benchmarks;
 
-/// <summary>The sides of <see cref="IngestBenchmark"/>, each a process of its own. The list before the watch is their warm-up: the clocks of time and processor start when it is done.</summary>
+/// <summary>The sides of <see cref="IngestBenchmark"/>, each a process of its own. The list and the first changes are their warm-up: the clocks of time and processor start when those are done.</summary>
 static class IngestTrials
 {
     public const string Parse = "parse";
@@ -30,27 +30,27 @@ static class IngestTrials
 
     public static Command Create()
     {
-        var (side, url, listed, changes) = (new Argument<string>("SIDE"), new Argument<string>("URL"), new Argument<long>("LISTED"), new Argument<long>("CHANGES"));
-        var command = new Command(Verb) { side, url, listed, changes };
+        var (side, url, before, changes) = (new Argument<string>("SIDE"), new Argument<string>("URL"), new Argument<long>("BEFORE"), new Argument<long>("CHANGES"));
+        var command = new Command(Verb) { side, url, before, changes };
         command.Hidden = true;
         command.SetAction((result, cancellationToken) => result.GetValue(side) == Parse
-            ? ParseAsync(result.GetValue(url)!, result.GetValue(listed), result.GetValue(changes), cancellationToken)
-            : RecordAsync(result.GetValue(url)!, result.GetValue(listed), result.GetValue(changes), result.GetValue(side) == Projected, cancellationToken));
+            ? ParseAsync(result.GetValue(url)!, result.GetValue(before), result.GetValue(changes), cancellationToken)
+            : RecordAsync(result.GetValue(url)!, result.GetValue(before), result.GetValue(changes), result.GetValue(side) == Projected, cancellationToken));
         return command;
     }
 
-    public static Task<Trial> RunAsync(string side, string url, long listed, long changes, CancellationToken cancellationToken) =>
-        Trial.RunAsync(cancellationToken, Verb, side, url, listed.ToString(CultureInfo.InvariantCulture), changes.ToString(CultureInfo.InvariantCulture));
+    public static Task<Trial> RunAsync(string side, string url, long before, long changes, CancellationToken cancellationToken) =>
+        Trial.RunAsync(cancellationToken, Verb, side, url, before.ToString(CultureInfo.InvariantCulture), changes.ToString(CultureInfo.InvariantCulture));
 
     /// <summary>The baseline, as fast as we know how to write it: one buffer, no copy, no pipe.</summary>
-    static async Task ParseAsync(string url, long listed, long changes, CancellationToken cancellationToken)
+    static async Task ParseAsync(string url, long before, long changes, CancellationToken cancellationToken)
     {
         using var client = new HttpClient { Timeout = Timeout.InfiniteTimeSpan };
         TrialClock? clock = null;
         using var response = await client.GetAsync($"{url}/api/v1/pods?watch=true", HttpCompletionOption.ResponseHeadersRead, cancellationToken);
         await using var body = await response.Content.ReadAsStreamAsync(cancellationToken);
         var buffer = new byte[1 << 20];
-        var (start, end, left) = (0, 0, listed + changes);
+        var (start, end, left) = (0, 0, before + changes);
         while (left > 0)
         {
             var feed = buffer.AsSpan(start, end - start).IndexOf((byte)'\n');
@@ -74,7 +74,7 @@ static class IngestTrials
         clock!.Print(changes);
     }
 
-    static async Task RecordAsync(string url, long listed, long changes, bool projected, CancellationToken cancellationToken)
+    static async Task RecordAsync(string url, long before, long changes, bool projected, CancellationToken cancellationToken)
     {
         using var folder = new TemporaryFolder();
         await File.WriteAllTextAsync(folder.File("kubeconfig"), $$"""
@@ -90,7 +90,7 @@ static class IngestTrials
         using var projector = new Projector(data.Events, data.Snapshots);
         var key = RedactionKey.LoadOrCreate(data.RedactionKeyPath);
         using var recorders = new RecorderSinks(data.Events, RecordedFeed.Cluster, RecordingRules.None, new RuleCounts(RecordedFeed.Cluster), () => new Redactor(key), new ReplicatorHealth(), NullLogger.Instance, TimeProvider.System);
-        var sinks = new CountingSinks(recorders, listed, changes);
+        var sinks = new CountingSinks(recorders, before, changes);
         var reflector = new Reflector(connection.Client, RecordedFeed.Pods, sinks, new ReflectorOptions { Problem = problem => Console.Error.WriteLine(problem.Message) }, TimeProvider.System);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var timer = new PeriodicTimer(PollPeriod);
@@ -98,7 +98,7 @@ static class IngestTrials
         var reflecting = Task.Run(() => reflector.RunAsync(stopping.Token), cancellationToken);
         var projecting = projected ? Task.Run(() => projector.RunAsync(stopping.Token), cancellationToken) : Task.CompletedTask;
         await await Task.WhenAny(sinks.Done, reflecting);
-        var head = listed + changes + Observations;
+        var head = before + changes + Observations;
         while (projected && await data.Snapshots.GetCheckpointAsync(cancellationToken) < head)
         {
             if (projecting.IsFaulted)
@@ -115,11 +115,11 @@ static class IngestTrials
         sinks.Clock.Print(sinks.Counted);
     }
 
-    /// <summary>The recorder's sinks, a clock that starts when the list is durable, and word when all changes are.</summary>
-    sealed class CountingSinks(IDeltaSinkFactory inner, long listed, long changes) : IDeltaSinkFactory
+    /// <summary>The recorder's sinks, a clock that starts when what goes before is durable, and word when all changes are.</summary>
+    sealed class CountingSinks(IDeltaSinkFactory inner, long before, long changes) : IDeltaSinkFactory
     {
         readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        long _left = listed + changes;
+        long _left = before + changes;
 
         public Task Done => _done.Task;
 

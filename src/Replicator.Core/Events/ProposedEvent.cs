@@ -7,8 +7,19 @@ namespace Replicator.Core.Events;
 /// </remarks>
 public sealed class ProposedEvent
 {
-    /// <summary>Deterministic (see <see cref="EventId"/>): the same change proposed again has the same id, so that a retry is idempotent.</summary>
-    public required Guid Id { get; init; }
+    readonly Guid? _id;
+
+    /// <summary>Deterministic: the same change proposed again has the same id, so that a retry is idempotent. Where none is given it is that of the object's change (<see cref="EventId.ForObject"/>), computed when asked for.</summary>
+    /// <exception cref="InvalidOperationException">None was given, and the event is about no object.</exception>
+    public Guid Id
+    {
+        get => _id ?? (Metadata.Object.Uid.Length > 0
+            ? EventId.ForObject(Metadata.Cluster, Metadata.Object.Uid, Metadata.ResourceVersion, Metadata.Epoch, Type)
+            : throw new InvalidOperationException($"An event of type {Type} is about no object and needs an id of its own: see EventId.ForPlace."));
+        init => _id = value;
+    }
+    /// <summary>Whether the id is derived from the rest, and so need not be kept.</summary>
+    public bool HasDerivedId => _id is null;
     /// <summary>The type.</summary>
     public required EventType Type { get; init; }
     /// <summary>The metadata.</summary>

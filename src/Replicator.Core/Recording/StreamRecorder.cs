@@ -417,7 +417,7 @@ public sealed class StreamRecorder : IDisposable
         _rules?.Strip(_tape, header.Object.Namespace, _edits);
         CanonicalJson.Write(_tape, _tape.Root, _part.States, _edits);
         var metadata = Metadata(delta, header.Object, header.ResourceVersion);
-        Add(type, metadata, EventId.ForObject(_cluster, header.Object.Uid, header.ResourceVersion, _epoch, type), start);
+        Add(type, metadata, start);
     }
 
     void DraftMissed(in Delta delta, (string Namespace, string Name) key, Live live) =>
@@ -427,7 +427,7 @@ public sealed class StreamRecorder : IDisposable
     void DraftGone(in Delta delta, ObjectIdentity identity, Provenance provenance)
     {
         var metadata = Metadata(delta, identity, delta.ResourceVersion) with { Provenance = provenance };
-        Add(EventType.ObjectDeleted, metadata, EventId.ForObject(_cluster, identity.Uid, delta.ResourceVersion, _epoch, EventType.ObjectDeleted), _part.States.WrittenCount);
+        Add(EventType.ObjectDeleted, metadata, _part.States.WrittenCount);
         Forget(identity, delta.ResourceVersion);
     }
 
@@ -493,7 +493,7 @@ public sealed class StreamRecorder : IDisposable
             metadata = metadata with { GapFrom = _seenVersion ?? "", GapFromTime = _lastObserved, Reason = delta.Reason };
         else if (type == EventType.RulesObserved)
             metadata = metadata with { Reason = delta.Reason };
-        Add(type, metadata, EventId.ForPlace(_stream, _revision + 1, type), _part.States.WrittenCount);
+        Add(type, metadata, _part.States.WrittenCount, EventId.ForPlace(_stream, _revision + 1, type));
     }
 
     // A clock may be set back; the times of a stream never run backwards, so that a time always cuts it in two.
@@ -511,7 +511,7 @@ public sealed class StreamRecorder : IDisposable
         TraceParent = delta.TraceParent,
     };
 
-    void Add(EventType type, EventMetadata metadata, Guid id, int start)
+    void Add(EventType type, EventMetadata metadata, int start, Guid? id = null)
     {
         _chain.Compute(_revision < 0 ? default : _hash, type, metadata, _part.States.WrittenSpan[start..], _hash);
         _revision++;
@@ -581,7 +581,7 @@ public sealed class StreamRecorder : IDisposable
 
     readonly record struct Live(string Uid, string ResourceVersion, int Epoch);
 
-    readonly record struct Drafted(Guid Id, EventType Type, EventMetadata Metadata, int Start, int Length);
+    readonly record struct Drafted(Guid? Id, EventType Type, EventMetadata Metadata, int Start, int Length);
 
     /// <summary>Consecutive events of a batch, and the buffers that hold their bytes; used again for the next batch.</summary>
     sealed class Part : IDisposable
@@ -604,14 +604,10 @@ public sealed class StreamRecorder : IDisposable
             var (states, hashes) = (States.WrittenMemory, Hashes.WrittenMemory);
             foreach (ref readonly var draft in CollectionsMarshal.AsSpan(Drafts))
             {
-                Events.Add(new ProposedEvent
-                {
-                    Id = draft.Id,
-                    Type = draft.Type,
-                    Metadata = draft.Metadata,
-                    State = states.Slice(draft.Start, draft.Length),
-                    Hash = hashes.Slice(Events.Count * HashChain.HashLength, HashChain.HashLength),
-                });
+                var (state, hash) = (states.Slice(draft.Start, draft.Length), hashes.Slice(Events.Count * HashChain.HashLength, HashChain.HashLength));
+                Events.Add(draft.Id is { } id
+                    ? new ProposedEvent { Id = id, Type = draft.Type, Metadata = draft.Metadata, State = state, Hash = hash }
+                    : new ProposedEvent { Type = draft.Type, Metadata = draft.Metadata, State = state, Hash = hash });
             }
             Expected = ExpectedRevision.Exactly(lastRevision - Events.Count);
         }

@@ -9,8 +9,6 @@ namespace Replicator.Informers;
 /// </summary>
 sealed class ResponsePump : IAsyncDisposable
 {
-    const int SegmentSize = 64 * 1024;
-
     // A read takes what room a segment has left, unless that is less than this. Asking for a whole segment each time left most of every one empty, and took ten times the memory of the lines.
     const int ReadSize = 4 * 1024;
 
@@ -32,7 +30,7 @@ sealed class ResponsePump : IAsyncDisposable
     public ResponsePump(Stream body, TimeSpan silence, int bufferBytes, TimeProvider time, Action<int, DateTimeOffset> received, ByteBudget? budget, CancellationToken cancellationToken)
     {
         (_body, _silence, _time, _received, _account) = (body, silence, time, received, budget?.Open());
-        _pipe = new Pipe(new PipeOptions(pauseWriterThreshold: bufferBytes, resumeWriterThreshold: bufferBytes / 2, minimumSegmentSize: SegmentSize, useSynchronizationContext: false));
+        _pipe = new Pipe(new PipeOptions(SegmentPool.Instance, pauseWriterThreshold: bufferBytes, resumeWriterThreshold: bufferBytes / 2, minimumSegmentSize: SegmentPool.SegmentSize, useSynchronizationContext: false));
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         _watchdog = NewWatchdog();
         _running = Task.Run(PumpAsync, CancellationToken.None);

@@ -123,7 +123,6 @@ sealed class LogReader : IDisposable
     public void Dispose()
     {
         _codec.Dispose();
-        _states.Dispose();
         _frames.Dispose();
         _prefix.Dispose();
         _database.Dispose();

@@ -123,7 +123,6 @@ sealed class LogWriter : IDisposable
         _body.Dispose();
         _prefix.Dispose();
         _retried.Dispose();
-        _states.Dispose();
     }
 
     void Insert(StreamState stream, ProposedEvent proposed)
@@ -239,8 +238,7 @@ sealed class LogWriter : IDisposable
     static EventExtra? Extra(StreamState stream, ProposedEvent proposed, long revision)
     {
         var metadata = proposed.Metadata;
-        var derived = EventId.Derive(stream.Name, revision, proposed.Type, metadata);
-        var id = derived == proposed.Id ? (Guid?)null : proposed.Id;
+        Guid? id = proposed.HasDerivedId || proposed.Id == EventId.Derive(stream.Name, revision, proposed.Type, metadata) ? null : proposed.Id;
         return id is null && metadata.GapFrom is null && metadata.GapFromTime is null && metadata.Reason is null
             ? null
             : new EventExtra { GapFrom = metadata.GapFrom, GapFromTime = metadata.GapFromTime is { } time ? HashChain.Microseconds(time) : null, Reason = metadata.Reason, Id = id };
@@ -314,7 +312,17 @@ sealed class LogWriter : IDisposable
         public bool Touched { get; set; }
         public Dictionary<(string Cluster, ResourceType Type), long> Types { get; } = [];
         /// <summary>The live objects that this process has written; what an earlier one wrote is looked up.</summary>
-        public Dictionary<ObjectIdentity, LiveObject> Objects { get; } = [];
+        public Dictionary<ObjectIdentity, LiveObject> Objects { get; } = new(ByUid.Instance);
+    }
+
+    /// <summary>A uid tells an object from nearly all others: the rest need not be hashed.</summary>
+    sealed class ByUid : IEqualityComparer<ObjectIdentity>
+    {
+        public static ByUid Instance { get; } = new();
+
+        public bool Equals(ObjectIdentity x, ObjectIdentity y) => x == y;
+
+        public int GetHashCode(ObjectIdentity identity) => string.GetHashCode(identity.Uid, StringComparison.Ordinal);
     }
 
     sealed class LiveObject
