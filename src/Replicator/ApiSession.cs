@@ -30,14 +30,15 @@ sealed class ApiSession : IAsyncDisposable
     /// <param name="prepare">Completes a host that this process starts for itself.</param>
     public static async Task<ApiSession> OpenAsync(string data, CancellationToken cancellationToken, Action<ReplicatorHost>? prepare = null)
     {
-        if (Settings.Load().Store().Log == LogEngine.Sqlite && !Directory.Exists(data))
-            throw new CommandException($"There is no data folder '{data}': name one with --data, or make one with 'replicator up' or 'replicator import'.");
         if (DataFolder.FindOwner(data) is { } owner)
         {
             return owner.Url is { } url
                 ? new ApiSession(null, new Uri(url), LocalAccess.Read(data))
                 : throw new CommandException($"The data folder '{data}' is in use by process {owner.ProcessId}, which does not serve it: wait until it is done.");
         }
+        // Whoever serves the folder knows where the stores are; nobody else needs the settings.
+        if (Settings.Load().Store().Log == LogEngine.Sqlite && !Directory.Exists(data))
+            throw new CommandException($"There is no data folder '{data}': name one with --data, or make one with 'replicator up' or 'replicator import'.");
         var host = await ReplicatorHost.StartAsync(data, "http://127.0.0.1:0", publishes: false, cancellationToken);
         prepare?.Invoke(host);
         return new ApiSession(host, host.Url, host.LocalToken);

@@ -31,11 +31,10 @@ sealed partial class Settings
     {
         var settings = new Settings(configuration);
         Check(configuration, "");
-        // A rule with a slip of the pen is found when the program starts, whichever command it was.
+        // A rule with a slip of the pen is found when the program starts, whichever command it was. Not so the stores: a command's own options may choose them.
         _ = settings.Clusters;
         _ = settings.BufferBytes;
         _ = settings.Access;
-        _ = settings.Store();
         return settings;
     }
 

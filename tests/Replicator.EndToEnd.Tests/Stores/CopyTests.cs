@@ -1,3 +1,4 @@
+using Replicator.Core.Copying;
 using Replicator.Core.Recordings;
 using Replicator.Core.Redaction;
 using Replicator.Core.Storage;
@@ -9,39 +10,39 @@ namespace Replicator.EndToEnd.Tests.Stores;
 /// <summary>Moving house: <c>replicator copy</c> between every pair of engines.</summary>
 public sealed class CopyTests(StoreServers servers) : IClassFixture<StoreServers>, IDisposable
 {
-    static readonly string[] Engines = ["sqlite", "postgres", "eventstoredb"];
-
     readonly TemporaryFolder _folder = new();
-
-    public static TheoryData<string, string> Pairs
-    {
-        get
-        {
-            var pairs = new TheoryData<string, string>();
-            foreach (var (from, to) in Engines.SelectMany(from => Engines.Select(to => (from, to))))
-                pairs.Add(from, to);
-            return pairs;
-        }
-    }
 
     public void Dispose() => _folder.Dispose();
 
-    // Not yet seen to end on a quiet machine: run with -explicit only.
-    [Theory(Explicit = true)]
-    [MemberData(nameof(Pairs))]
-    public async Task A_log_moves_with_every_event_id_and_hash_and_a_second_copy_finds_it_there(string from, string to)
+    // The command itself is under test below: what it does is the same for all nine pairs.
+    [Theory]
+    [InlineData("sqlite")]
+    [InlineData("postgres")]
+    [InlineData("eventstoredb")]
+    public async Task A_log_moves_into_every_engine_with_every_event_id_and_hash_and_a_second_copy_finds_it_there(string from)
     {
-        var (source, target) = (await servers.CreateAsync(from, _folder.File("from")), await servers.CreateAsync(to, _folder.File("to")));
+        var source = await servers.CreateAsync(from, _folder.File("from"));
         await ImportAsync(source);
-        var (code, output, errors) = await CopyAsync(source, target);
-        Assert.True(code == 0, errors);
-        Assert.Contains(" 0 were there already", output, StringComparison.Ordinal);
         var whole = await EventsAsync(source);
         Assert.True(whole.Count > 1_400);
-        Assert.Equal(whole, await EventsAsync(target));
-        (code, output, errors) = await CopyAsync(source, target);
-        Assert.True(code == 0, errors);
-        Assert.StartsWith("0 events", output, StringComparison.Ordinal);
+        foreach (var to in (string[])["sqlite", "postgres", "eventstoredb"])
+        {
+            var target = await servers.CreateAsync(to, _folder.File(to));
+            foreach (var (copied, held) in ((int, int)[])[(whole.Count, 0), (0, whole.Count)])
+            {
+                var (log, _, _, opened) = await source.OpenAsync();
+                await using (opened)
+                {
+                    var (copy, _, _, openedCopy) = await target.OpenAsync();
+                    await using (openedCopy)
+                    {
+                        var result = await LogCopy.RunAsync(log, copy, null, TestContext.Current.CancellationToken);
+                        Assert.Equal((copied, held), (result.Copied, result.Held));
+                    }
+                }
+            }
+            Assert.Equal(whole, await EventsAsync(target));
+        }
     }
 
     [Theory]
@@ -67,6 +68,9 @@ public sealed class CopyTests(StoreServers servers) : IClassFixture<StoreServers
         Assert.Contains($"{whole.Count - begun.Count} events ", output, StringComparison.Ordinal);
         Assert.Contains($" {begun.Count} were there already", output, StringComparison.Ordinal);
         Assert.Equal(whole, await EventsAsync(target));
+        (code, output, errors) = await CopyAsync(source, target);
+        Assert.True(code == 0, errors);
+        Assert.StartsWith("0 events", output, StringComparison.Ordinal);
     }
 
     [Fact]
