@@ -97,7 +97,7 @@ public sealed class SqliteEventStore : IEventStore
         var next = backwards ? Math.Min(from, end) : Math.Max(from, 0);
         while (left > 0 && next >= 0 && next <= end)
         {
-            var appends = Read(reader => reader.ReadAppends(number, next, backwards));
+            var appends = Read(reader => reader.ReadAppends(number, next, backwards, left));
             foreach (var run in Runs(appends, next, end, backwards))
             {
                 // A run of consecutive positions, half-open.
@@ -200,17 +200,12 @@ public sealed class SqliteEventStore : IEventStore
     }
 
     /// <summary>Appends the states of events to a buffer, one after another; what the snapshots read bodies with.</summary>
-    internal void ReadStates(ReadOnlySpan<long> positions, PooledBufferWriter output, Span<int> ends)
+    internal void ReadStates(ReadOnlySpan<long> positions, PooledBufferWriter output, Span<int> ends, bool keeps = true)
     {
         var reader = Rent();
         try
         {
-            for (var index = 0; index < positions.Length; index++)
-            {
-                if (positions[index] != 0)
-                    reader.ReadState(positions[index], output);
-                ends[index] = output.WrittenCount;
-            }
+            reader.ReadStates(positions, output, ends, keeps);
         }
         finally
         {

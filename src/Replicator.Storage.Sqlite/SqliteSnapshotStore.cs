@@ -17,6 +17,10 @@ public sealed class SqliteSnapshotStore : ISnapshotStore
 {
     const int ChunkObjects = 4096;
     const int BatchStates = 64;
+    // States are made from others before them, which takes most of a long list's time: several readers share it. Each batch is a few hundred KB of pods.
+    const int BatchesAhead = 3;
+    // A list of a namespace is asked for again; one of everything would only drive out what is.
+    const int KeptBatches = 32;
     const int HistoryRows = 256;
     // Of a rebuild an interruption loses at most this; in transactions of a page each, it wrote most pages of the file for every page of the log.
     const int RebuiltEvents = 16 * 1024;
@@ -72,26 +76,38 @@ public sealed class SqliteSnapshotStore : ISnapshotStore
         ArgumentNullException.ThrowIfNull(query);
         await Task.CompletedTask.ConfigureAwait(false);
         using var lease = new Lease(this);
-        using var states = new PooledBufferWriter();
-        var positions = new long[BatchStates];
-        var ends = new int[BatchStates];
-        foreach (var chunk in Chunks(lease.Generation, query))
+        using var batches = Batches(lease.Generation, query).GetEnumerator();
+        // What is read ahead, oldest first.
+        var ahead = new Queue<Task<StateBatch>>();
+        var begun = 0;
+        try
         {
-            for (var start = 0; start < chunk.Count; start += BatchStates)
+            // The first is read at once, so that a short list waits for no other thread.
+            for (var batch = batches.MoveNext() ? ReadBatch(batches.Current, keeps: true) : null; batch is not null; batch = ahead.TryDequeue(out var next) ? await next.ConfigureAwait(false) : null)
             {
-                cancellationToken.ThrowIfCancellationRequested();
-                var count = Math.Min(BatchStates, chunk.Count - start);
-                for (var index = 0; index < count; index++)
-                    positions[index] = chunk[start + index].Version.Position;
-                states.Clear();
-                _log.ReadStates(positions.AsSpan(0, count), states, ends);
-                var bytes = states.WrittenMemory;
-                for (var index = 0; index < count; index++)
+                using (batch)
                 {
-                    var (identity, version) = chunk[start + index];
-                    var from = index == 0 ? 0 : ends[index - 1];
-                    yield return new StoredObject(identity, version.ResourceVersion, bytes[from..ends[index]]);
+                    cancellationToken.ThrowIfCancellationRequested();
+                    while (ahead.Count < BatchesAhead && batches.MoveNext())
+                    {
+                        var (objects, keeps) = (batches.Current, ++begun < KeptBatches);
+                        ahead.Enqueue(Task.Run(() => ReadBatch(objects, keeps), CancellationToken.None));
+                    }
+                    for (var index = 0; index < batch.Objects.Length; index++)
+                    {
+                        var (identity, version) = batch.Objects[index];
+                        yield return new StoredObject(identity, version.ResourceVersion, batch.States.WrittenMemory[(index == 0 ? 0 : batch.Ends[index - 1])..batch.Ends[index]]);
+                    }
                 }
+            }
+        }
+        finally
+        {
+            foreach (var left in ahead)
+            {
+                await ((Task)left).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                if (left.IsCompletedSuccessfully)
+                    (await left.ConfigureAwait(false)).Dispose();
             }
         }
     }
@@ -369,6 +385,27 @@ public sealed class SqliteSnapshotStore : ISnapshotStore
         }
     }
 
+    /// <summary>What <see cref="Chunks"/> finds, in the pieces whose states are read at a time.</summary>
+    static IEnumerable<(ObjectIdentity Identity, VersionRow Version)[]> Batches(SnapshotGeneration generation, ObjectQuery query) => Chunks(generation, query).SelectMany(chunk => chunk.Chunk(BatchStates));
+
+    StateBatch ReadBatch((ObjectIdentity Identity, VersionRow Version)[] objects, bool keeps)
+    {
+        var batch = new StateBatch(objects, new PooledBufferWriter(), new int[objects.Length]);
+        try
+        {
+            Span<long> positions = stackalloc long[objects.Length];
+            for (var index = 0; index < objects.Length; index++)
+                positions[index] = objects[index].Version.Position;
+            _log.ReadStates(positions, batch.States, batch.Ends, keeps);
+            return batch;
+        }
+        catch
+        {
+            batch.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>The names that events between the cuts bear.</summary>
     async ValueTask CollectFromLogAsync(ChangedQuery query, List<ChangedType> types, long low, long high, Dictionary<long, SortedSet<ObjectKey>> candidates, CancellationToken cancellationToken)
     {
@@ -433,6 +470,12 @@ public sealed class SqliteSnapshotStore : ISnapshotStore
         {
             _writing.Release();
         }
+    }
+
+    /// <summary>Objects with their states, one behind the other.</summary>
+    sealed record StateBatch((ObjectIdentity Identity, VersionRow Version)[] Objects, PooledBufferWriter States, int[] Ends) : IDisposable
+    {
+        public void Dispose() => States.Dispose();
     }
 
     /// <summary>The current generation, held open.</summary>

@@ -40,7 +40,7 @@ static class AsOfBenchmark
         using var feed = await RecordedFeed.RecordAsync(pods, changes, seed, raw: null, cancellationToken);
         using var server = ChildProcess.Start(Verb, feed.Path);
         using var client = new HttpClient { BaseAddress = new Uri(await server.Output.ReadLineAsync(cancellationToken) ?? throw new BenchmarkException("The server ended before it said where it listens.")) };
-        var instants = new[] { "now", $"rv:{feed.MiddleVersion}", feed.MiddleTime.ToString("yyyy-MM-ddTHH:mm:ss.ffffffZ", CultureInfo.InvariantCulture) };
+        var instants = new[] { "now", $"rv:{feed.Middle.Version}", feed.Middle.Time.ToString("yyyy-MM-ddTHH:mm:ss.ffffffZ", CultureInfo.InvariantCulture) };
         var times = instants.Select(_ => new (double First, double Whole, long Bytes)[runs]).ToArray();
         // What is compiled and cached at the first request is no property of past or present.
         foreach (var instant in instants)

@@ -12,15 +12,15 @@ static class DiffBenchmark
 
     public static Command Create()
     {
-        var (pods, changes, runs, seed) = (CommonOptions.Pods(), CommonOptions.Changes(), CommonOptions.Runs(), CommonOptions.Seed());
-        var command = new Command("diff", "The diff of the last 20,000 changes, field by field and as unified diffs, against two seconds.") { pods, changes, runs, seed };
-        command.SetAction((result, cancellationToken) => RunAsync(result.GetValue(pods), result.GetValue(changes), result.GetValue(runs), result.GetValue(seed), cancellationToken));
+        var (pods, changes, runs, seed, folder) = (CommonOptions.Pods(), CommonOptions.Changes(), CommonOptions.Runs(), CommonOptions.Seed(), CommonOptions.Folder());
+        var command = new Command("diff", "The diff of the last 20,000 changes, field by field and as unified diffs, against two seconds.") { pods, changes, runs, seed, folder };
+        command.SetAction((result, cancellationToken) => RunAsync(result.GetValue(folder), result.GetValue(pods), result.GetValue(changes), result.GetValue(runs), result.GetValue(seed), cancellationToken));
         return command;
     }
 
-    static async Task<int> RunAsync(int pods, int changes, int runs, int seed, CancellationToken cancellationToken)
+    static async Task<int> RunAsync(string? folder, int pods, int changes, int runs, int seed, CancellationToken cancellationToken)
     {
-        using var feed = await RecordedFeed.RecordAsync(pods, changes, seed, raw: null, cancellationToken);
+        using var feed = await RecordedFeed.OpenAsync(folder, pods, changes, seed, KubeApiBenchmark.PodsPerTenant, cancellationToken);
         using var server = ChildProcess.Start(AsOfBenchmark.Verb, feed.Path);
         using var client = new HttpClient { BaseAddress = new Uri(await server.Output.ReadLineAsync(cancellationToken) ?? throw new BenchmarkException("The server ended before it said where it listens.")) };
         (string Name, string From, string Accept)[] questions =

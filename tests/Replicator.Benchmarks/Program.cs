@@ -15,6 +15,7 @@ static class BenchmarkProgram
             IngestBenchmark.Create(),
             StorageBenchmark.Create(),
             AsOfBenchmark.Create(),
+            KubeApiBenchmark.Create(),
             DiffBenchmark.Create(),
             RebuildBenchmark.Create(),
             InformerBenchmark.Create(),
@@ -26,8 +27,10 @@ static class BenchmarkProgram
             PublishBenchmark.Create(),
             // What a benchmark runs as a process of its own, so that neither heap nor compiled code is shared with the other side.
             FeedCommand.Create(),
+            RecordCommand.Create(),
             IngestTrials.Create(),
             AsOfBenchmark.CreateServer(),
+            KubeApiBenchmark.CreateFileServer(),
             RebuildBenchmark.CreateTrial(),
             InformerTrials.Create(),
             SqliteAppendBenchmark.CreateTrial(),

@@ -87,12 +87,18 @@ public static class UnifiedDiff
     static void Middle(IReadOnlyList<string> from, int fromStart, int fromEnd, IReadOnlyList<string> to, int toStart, int toEnd, List<(char, string, int, int)> script)
     {
         var (n, m) = (fromEnd - fromStart, toEnd - toStart);
+        if (n == 0 || m == 0)
+        {
+            Replace(from, fromStart, fromEnd, to, toStart, toEnd, script);
+            return;
+        }
         var max = Math.Min(n + m, MaxEdits);
         var frontiers = new List<int[]>();
         var frontier = new int[2 * max + 3];
         for (var edits = 0; edits <= max; edits++)
         {
-            frontiers.Add((int[])frontier.Clone());
+            // As far as the next step looks.
+            frontiers.Add(frontier[(max - edits)..(max + edits + 3)]);
             for (var diagonal = -edits; diagonal <= edits; diagonal += 2)
             {
                 var x = diagonal == -edits || (diagonal != edits && frontier[max + diagonal] < frontier[max + diagonal + 2]) ? frontier[max + diagonal + 2] : frontier[max + diagonal] + 1;
@@ -102,27 +108,32 @@ public static class UnifiedDiff
                 frontier[max + diagonal + 1] = x;
                 if (x >= n && y >= m)
                 {
-                    Trace(frontiers, edits, max, n, m, from, fromStart, to, toStart, script);
+                    Trace(frontiers, edits, n, m, from, fromStart, to, toStart, script);
                     return;
                 }
             }
         }
-        for (var index = 0; index < n; index++)
-            script.Add(('-', from[fromStart + index], fromStart + index, toStart));
-        for (var index = 0; index < m; index++)
-            script.Add(('+', to[toStart + index], fromEnd, toStart + index));
+        Replace(from, fromStart, fromEnd, to, toStart, toEnd, script);
     }
 
-    static void Trace(List<int[]> frontiers, int edits, int max, int x, int y, IReadOnlyList<string> from, int fromStart, IReadOnlyList<string> to, int toStart, List<(char, string, int, int)> script)
+    static void Replace(IReadOnlyList<string> from, int fromStart, int fromEnd, IReadOnlyList<string> to, int toStart, int toEnd, List<(char, string, int, int)> script)
+    {
+        for (var index = fromStart; index < fromEnd; index++)
+            script.Add(('-', from[index], index, toStart));
+        for (var index = toStart; index < toEnd; index++)
+            script.Add(('+', to[index], fromEnd, index));
+    }
+
+    static void Trace(List<int[]> frontiers, int edits, int x, int y, IReadOnlyList<string> from, int fromStart, IReadOnlyList<string> to, int toStart, List<(char, string, int, int)> script)
     {
         var back = new List<(char, string, int, int)>();
         for (; edits >= 0; edits--)
         {
             var frontier = frontiers[edits];
             var diagonal = x - y;
-            var isDown = diagonal == -edits || (diagonal != edits && frontier[max + diagonal] < frontier[max + diagonal + 2]);
+            var isDown = diagonal == -edits || (diagonal != edits && frontier[edits + diagonal] < frontier[edits + diagonal + 2]);
             var previous = isDown ? diagonal + 1 : diagonal - 1;
-            var (startX, startY) = edits == 0 ? (0, 0) : (frontier[max + previous + 1], frontier[max + previous + 1] - previous);
+            var (startX, startY) = edits == 0 ? (0, 0) : (frontier[edits + previous + 1], frontier[edits + previous + 1] - previous);
             while (x > startX && y > startY)
             {
                 (x, y) = (x - 1, y - 1);

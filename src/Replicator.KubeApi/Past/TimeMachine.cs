@@ -11,6 +11,8 @@ namespace Replicator.KubeApi;
 public sealed class TimeMachine(IEventStore events, ISnapshotStore snapshots, TimeProvider time) : IAsyncDisposable
 {
     const int CachedVersions = 4096;
+    // A projection's index of versions is sparse; most of what it leaves to look at is read by one page of these.
+    const int LookAhead = 64;
 
     readonly ConcurrentDictionary<string, DiscoveryHistory> _discovery = [];
     readonly ConcurrentDictionary<(string Cluster, string Version), DateTimeOffset> _times = [];
@@ -62,18 +64,23 @@ public sealed class TimeMachine(IEventStore events, ISnapshotStore snapshots, Ti
         // The position is that of a change that is not newer, so the read begins with it.
         var position = await Snapshots.FindPositionAsync(cluster, null, Cut.AtResourceVersion(version), cancellationToken).ConfigureAwait(false);
         DateTimeOffset? last = null;
-        await foreach (var page in Events.ReadAllAsync(Math.Max(0, position - 1), new ReadOptions(States: false, StreamPrefix: $"k8s-{cluster}-"), cancellationToken).ConfigureAwait(false))
+        for (long after = Math.Max(0, position - 1), reached = -1; reached != after;)
         {
-            using (page)
+            reached = after;
+            await foreach (var page in Events.ReadAllAsync(after, new ReadOptions(States: false, MaxCount: LookAhead, StreamPrefix: $"k8s-{cluster}-"), cancellationToken).ConfigureAwait(false))
             {
-                foreach (var recorded in page.Events)
+                using (page)
                 {
-                    if (recorded.Metadata.Cluster != cluster || !ResourceVersion.IsComparable(recorded.Metadata.ResourceVersion))
-                        continue;
-                    if (ResourceVersion.Compare(recorded.Metadata.ResourceVersion, version) <= 0)
-                        last = last > recorded.Metadata.ObservedAt ? last : recorded.Metadata.ObservedAt;
-                    else if (StreamSearch.IsOrdered(recorded))
-                        return Remember(last ?? recorded.Metadata.ObservedAt);
+                    after = page.Position;
+                    foreach (var recorded in page.Events)
+                    {
+                        if (recorded.Metadata.Cluster != cluster || !ResourceVersion.IsComparable(recorded.Metadata.ResourceVersion))
+                            continue;
+                        if (ResourceVersion.Compare(recorded.Metadata.ResourceVersion, version) <= 0)
+                            last = last > recorded.Metadata.ObservedAt ? last : recorded.Metadata.ObservedAt;
+                        else if (StreamSearch.IsOrdered(recorded))
+                            return Remember(last ?? recorded.Metadata.ObservedAt);
+                    }
                 }
             }
         }

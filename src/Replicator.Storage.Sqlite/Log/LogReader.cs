@@ -19,7 +19,7 @@ sealed class LogReader : IDisposable
     const string Columns = "position, type, revision, event, object, version, observed_at, provenance, epoch, back, length, hash, trace, extra, body";
 
     readonly Database _database;
-    readonly Statement _forward, _backward, _body, _identity, _appendsForward, _appendsBackward, _lastPosition;
+    readonly Statement _forward, _backward, _body, _identity, _appendsForward, _appendsBackward, _lastPosition, _stream, _streams;
     readonly PrefixCodec _codec = new();
     readonly StateCache _states = new(StateCacheBytes);
     readonly PooledBufferWriter _frames = new(), _prefix = new();
@@ -39,6 +39,8 @@ sealed class LogReader : IDisposable
         _appendsForward = _database.Prepare("SELECT first_revision, first_position, count FROM appends WHERE stream = ?1 AND first_revision >= (SELECT coalesce(max(first_revision), 0) FROM appends WHERE stream = ?1 AND first_revision <= ?2) ORDER BY first_revision LIMIT 1024");
         _appendsBackward = _database.Prepare("SELECT first_revision, first_position, count FROM appends WHERE stream = ?1 AND first_revision <= ?2 ORDER BY first_revision DESC LIMIT 1024");
         _lastPosition = _database.Prepare("SELECT max(position) FROM events");
+        _stream = _database.Prepare("SELECT id FROM streams WHERE name = ?1");
+        _streams = _database.Prepare("SELECT name, last_revision, last_position, bytes FROM streams WHERE last_revision >= 0 AND name >= ?1 ORDER BY name");
     }
 
     public long Head()
@@ -65,15 +67,20 @@ sealed class LogReader : IDisposable
         return Page(_backward, options, maxCount, backwards: true);
     }
 
-    /// <summary>The batches of a stream from the one that holds a revision, in the direction of the read.</summary>
-    public List<(long FirstRevision, long FirstPosition, long Count)> ReadAppends(long stream, long revision, bool backwards)
+    /// <summary>The batches of a stream from the one that holds a revision, in the direction of the read: as many as hold so many events, or the next thousand of them.</summary>
+    public List<(long FirstRevision, long FirstPosition, long Count)> ReadAppends(long stream, long revision, bool backwards, long events)
     {
         var appends = backwards ? _appendsBackward : _appendsForward;
         appends.Bind(1, stream);
         appends.Bind(2, revision);
         var rows = new List<(long, long, long)>();
-        while (appends.Step())
-            rows.Add((appends.Integer(0), appends.Integer(1), appends.Integer(2)));
+        for (var held = 0L; held < events && appends.Step();)
+        {
+            var (first, count) = (appends.Integer(0), appends.Integer(2));
+            rows.Add((first, appends.Integer(1), count));
+            // Of the batch that the read begins in only a part belongs to it.
+            held += backwards ? Math.Min(revision, first + count - 1) - first + 1 : first + count - Math.Max(revision, first);
+        }
         appends.Reset();
         return rows;
     }
@@ -81,40 +88,46 @@ sealed class LogReader : IDisposable
     /// <summary>The stream's number, or null when there is none of that name.</summary>
     public long? FindStream(StreamId stream)
     {
-        using var find = _database.PrepareOnce("SELECT id FROM streams WHERE name = ?1");
-        find.Bind(1, stream.Name);
-        return find.Step() ? find.Integer(0) : null;
+        _stream.Bind(1, stream.Name);
+        long? id = _stream.Step() ? _stream.Integer(0) : null;
+        _stream.Reset();
+        return id;
     }
 
     public List<StreamInfo> ListStreams(string prefix)
     {
         var infos = new List<StreamInfo>();
-        using var streams = _database.PrepareOnce("SELECT name, last_revision, last_position, bytes FROM streams WHERE last_revision >= 0 ORDER BY name");
-        while (streams.Step())
-        {
-            var name = streams.Text(0);
-            if (name.StartsWith(prefix, StringComparison.Ordinal))
-                infos.Add(new StreamInfo(StreamId.FromName(name), streams.Integer(1), streams.Integer(2), streams.Integer(3)));
-        }
+        _streams.Bind(1, prefix);
+        // In the order of their names those with the prefix stand together.
+        while (_streams.Step() && _streams.Text(0) is var name && name.StartsWith(prefix, StringComparison.Ordinal))
+            infos.Add(new StreamInfo(StreamId.FromName(name), _streams.Integer(1), _streams.Integer(2), _streams.Integer(3)));
+        _streams.Reset();
         return infos;
     }
 
-    /// <summary>Appends the state that an event brought to <paramref name="output"/>.</summary>
+    /// <summary>Appends the states that events brought to <paramref name="output"/>; where each ends is put into <paramref name="ends"/>. Position 0 is no event, and brings nothing.</summary>
+    /// <param name="positions">The events.</param>
+    /// <param name="output">Gets the states.</param>
+    /// <param name="ends">Gets the ends.</param>
+    /// <param name="keeps">Whether they may soon be asked for again.</param>
     /// <exception cref="StoreCorruptException">There is no such event.</exception>
-    public void ReadState(long position, PooledBufferWriter output)
+    public void ReadStates(ReadOnlySpan<long> positions, PooledBufferWriter output, Span<int> ends, bool keeps)
     {
-        if (!_states.TryGet(position, out var state))
+        // In one read: each that SQLite begins and ends takes and gives back a lock of the file, which costs more than what is read.
+        _database.Execute("BEGIN");
+        try
         {
-            _body.Bind(1, position);
-            var (found, stateless) = _body.Step() ? (true, _body.IsNull(1)) : (false, false);
-            _body.Reset();
-            if (!found)
-                throw new StoreCorruptException($"'{_database.Path}' holds no event at position {position}, which the snapshots name: delete the snapshots files and start again; they are rebuilt from the log.");
-            if (stateless)
-                return;
-            state = Reconstruct(position, keepAll: false);
+            for (var index = 0; index < positions.Length; index++)
+            {
+                if (positions[index] != 0)
+                    ReadState(positions[index], output, keeps);
+                ends[index] = output.WrittenCount;
+            }
         }
-        output.Write(state);
+        finally
+        {
+            _database.Rollback();
+        }
     }
 
     /// <summary>Forgets the states that were decoded.</summary>
@@ -126,6 +139,24 @@ sealed class LogReader : IDisposable
         _frames.Dispose();
         _prefix.Dispose();
         _database.Dispose();
+    }
+
+    void ReadState(long position, PooledBufferWriter output, bool keeps)
+    {
+        if (_states.TryGet(position, out var state))
+        {
+            output.Write(state);
+            return;
+        }
+        if (!ReadChain(position, out state))
+            return;
+        if (_chain.Count == 0)
+            throw new StoreCorruptException($"'{_database.Path}' holds no event at position {position}, which the snapshots name: delete the snapshots files and start again; they are rebuilt from the log.");
+        var target = output.GetSpan(_chain[0].Length)[.._chain[0].Length];
+        Decode(state, target, keepAll: false);
+        output.Advance(target.Length);
+        if (keeps)
+            _states.Add(position, target);
     }
 
     EventPage? Page(Statement rows, ReadOptions options, long maxCount, bool backwards)
@@ -223,19 +254,38 @@ sealed class LogReader : IDisposable
     {
         if (_states.TryGet(position, out var state))
             return state;
+        if (!ReadChain(position, out state) || _chain.Count == 0)
+            throw Lacks(position, position);
+        var length = _chain[0].Length;
+        var target = ArrayPool<byte>.Shared.Rent(length);
+        Decode(state, target.AsSpan(0, length), keepAll);
+        _states.Add(position, target.AsSpan(0, length));
+        ArrayPool<byte>.Shared.Return(target);
+        _ = _states.TryGet(position, out state);
+        return state;
+    }
+
+    /// <summary>Reads the frames from which the state of an event is made, the last first, down to a keyframe or to a state that is known; none where there is no such event.</summary>
+    /// <returns>False where the event brought no state.</returns>
+    bool ReadChain(long position, out ReadOnlySpan<byte> known)
+    {
+        known = default;
         _chain.Clear();
         _frames.Clear();
         var at = position;
-        var stream = 0L;
         do
         {
             _body.Bind(1, at);
             try
             {
-                if (_chain.Count == MaxChain || !_body.Step() || _body.IsNull(1))
-                    throw new StoreCorruptException($"'{_database.Path}' lacks the state at position {at}, from which that at {position} is made: restore it from a backup.");
-                stream = Type(_body.Integer(0)).Stream;
-                _chain.Add(new Link(at, _body.Integer(1), (int)_body.Integer(2), _frames.WrittenCount));
+                var found = _chain.Count < MaxChain && _body.Step();
+                if (_chain.Count == 0 && !found)
+                    return true;
+                if (_chain.Count == 0 && _body.IsNull(1))
+                    return false;
+                if (!found || _body.IsNull(1))
+                    throw Lacks(at, position);
+                _chain.Add(new Link(at, Type(_body.Integer(0)).Stream, _body.Integer(1), (int)_body.Integer(2), _frames.WrittenCount));
                 _frames.Write(_body.Blob(3));
             }
             finally
@@ -244,26 +294,32 @@ sealed class LogReader : IDisposable
             }
             at -= Math.Abs(_chain[^1].Back);
         }
-        while (_chain[^1].Back != 0 && !_states.TryGet(at, out state));
+        while (_chain[^1].Back != 0 && !_states.TryGet(at, out known));
+        return true;
+    }
 
+    /// <summary>Decompresses what <see cref="ReadChain"/> has read, each state from the one before it.</summary>
+    void Decode(ReadOnlySpan<byte> known, Span<byte> last, bool keepAll)
+    {
+        var state = known;
         var end = _frames.WrittenCount;
         byte[]? held = null;
         for (var index = _chain.Count - 1; index >= 0; index--)
         {
             var link = _chain[index];
-            var target = ArrayPool<byte>.Shared.Rent(link.Length);
-            _codec.Decompress(Prefix(stream, link.Back, state), _frames.WrittenSpan[link.Start..end], target.AsSpan(0, link.Length));
+            var rented = index == 0 ? null : ArrayPool<byte>.Shared.Rent(link.Length);
+            var target = rented is null ? last : rented.AsSpan(0, link.Length);
+            _codec.Decompress(Prefix(link.Stream, link.Back, state), _frames.WrittenSpan[link.Start..end], target);
             if (held is not null)
                 ArrayPool<byte>.Shared.Return(held);
-            (held, end) = (target, link.Start);
-            state = target.AsSpan(0, link.Length);
-            if (keepAll || index == 0)
+            (held, end) = (rented, link.Start);
+            state = target;
+            if (keepAll && index > 0)
                 _states.Add(link.Position, state);
         }
-        ArrayPool<byte>.Shared.Return(held!);
-        _ = _states.TryGet(position, out state);
-        return state;
     }
+
+    StoreCorruptException Lacks(long at, long position) => new($"'{_database.Path}' lacks the state at position {at}, from which that at {position} is made: restore it from a backup.");
 
     /// <summary>What a body was compressed against.</summary>
     ReadOnlySpan<byte> Prefix(long stream, long back, ReadOnlySpan<byte> former)
@@ -327,8 +383,8 @@ sealed class LogReader : IDisposable
         return identity;
     }
 
-    /// <summary>A frame of a chain: where its event is, what it was compressed against, how long its state is, and where it begins among the frames.</summary>
-    readonly record struct Link(long Position, long Back, int Length, int Start);
+    /// <summary>A frame of a chain: where its event is and in which stream, what it was compressed against, how long its state is, and where it begins among the frames.</summary>
+    readonly record struct Link(long Position, long Stream, long Back, int Length, int Start);
 
     sealed record TypeRow(long Stream, StreamId StreamName, string Cluster, ResourceType Type);
 

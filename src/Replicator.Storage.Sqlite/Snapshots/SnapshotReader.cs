@@ -14,7 +14,7 @@ namespace Replicator.Storage.Sqlite.Snapshots;
 sealed class SnapshotReader : IDisposable
 {
     readonly Database _database;
-    readonly Statement _type, _firstAfterTime, _lastUpToTime, _firstAfterVersion, _lastUpToVersion, _epoch, _live, _liveInNamespace, _past, _pastInNamespace, _byName, _version, _history, _facetsOfType, _facetsByLabel, _facetsByOwner, _facetObjects;
+    readonly Statement _type, _firstAfterTime, _lastUpToTime, _firstAfterVersion, _lastUpToVersion, _epoch, _live, _liveInNamespace, _past, _pastInNamespace, _byName, _version, _history, _facetsOfType, _facetsByLabel, _facetsByOwner, _facetObjects, _types, _gaps, _clusterByTime, _clusterByVersion;
 
     public SnapshotReader(string path)
     {
@@ -37,6 +37,13 @@ sealed class SnapshotReader : IDisposable
         _facetsByLabel = _database.Prepare("SELECT f.id, f.content FROM facet_labels l JOIN facets f ON f.id = l.facet WHERE l.type = ?1 AND l.key = ?2 AND l.value = ?3");
         _facetsByOwner = _database.Prepare("SELECT f.id, f.content FROM facet_owners l JOIN facets f ON f.id = l.facet WHERE l.type = ?1 AND l.uid = ?2");
         _facetObjects = _database.Prepare("SELECT o.id, o.namespace, o.name, o.uid, o.born, o.died FROM facet_objects f JOIN objects o ON o.id = f.object WHERE f.facet = ?1 AND o.born <= ?2 AND (o.died IS NULL OR o.died > ?3)");
+        _types = _database.Prepare("""
+            SELECT t.cluster, t.grp, t.resource, s.version, s.kind, s.namespaced, t.version, t.observed_at, t.position, t.objects, t.versions, t.gaps, t.synced
+            FROM types t JOIN served s ON s.id = t.served ORDER BY t.cluster, t.grp, t.resource
+            """);
+        _gaps = _database.Prepare("SELECT t.grp, t.resource, g.position, g.from_version, g.to_version, g.from_time, g.to_time, g.reason FROM gaps g JOIN types t ON t.id = g.type WHERE t.cluster = ?1 ORDER BY g.position");
+        Statement LastOfCluster(string column) => _database.Prepare($"SELECT m.position FROM cluster_moments m JOIN clusters c ON c.id = m.cluster WHERE c.name = ?1 AND m.{column} <= ?2 ORDER BY m.position DESC LIMIT 1");
+        (_clusterByTime, _clusterByVersion) = (LastOfCluster("max_observed_at"), LastOfCluster("max_version"));
     }
 
     /// <summary>Opens a read of one state of the file; dispose what it returns to end it.</summary>
@@ -240,10 +247,7 @@ sealed class SnapshotReader : IDisposable
 
     public List<TypeStatus> ReadTypes(string? cluster)
     {
-        using var types = _database.PrepareOnce("""
-            SELECT t.cluster, t.grp, t.resource, s.version, s.kind, s.namespaced, t.version, t.observed_at, t.position, t.objects, t.versions, t.gaps, t.synced
-            FROM types t JOIN served s ON s.id = t.served ORDER BY t.cluster, t.grp, t.resource
-            """);
+        var types = _types;
         var statuses = new List<TypeStatus>();
         while (types.Step())
         {
@@ -262,12 +266,13 @@ sealed class SnapshotReader : IDisposable
                 Synced = types.Integer(12) != 0,
             });
         }
+        types.Reset();
         return statuses;
     }
 
     public List<GapStatus> ReadGaps(string cluster, GroupResource? type)
     {
-        using var gaps = _database.PrepareOnce("SELECT t.grp, t.resource, g.position, g.from_version, g.to_version, g.from_time, g.to_time, g.reason FROM gaps g JOIN types t ON t.id = g.type WHERE t.cluster = ?1 ORDER BY g.position");
+        var gaps = _gaps;
         gaps.Bind(1, cluster);
         var statuses = new List<GapStatus>();
         while (gaps.Step())
@@ -278,6 +283,7 @@ sealed class SnapshotReader : IDisposable
             statuses.Add(new GapStatus(of, gaps.Integer(2), gaps.Text(3), gaps.IsNull(4) ? null : gaps.Text(4),
                 gaps.IsNull(5) ? null : HashChain.FromMicroseconds(gaps.Integer(5)), gaps.IsNull(6) ? null : HashChain.FromMicroseconds(gaps.Integer(6)), gaps.Text(7)));
         }
+        gaps.Reset();
         return statuses;
     }
 
@@ -286,14 +292,15 @@ sealed class SnapshotReader : IDisposable
     {
         if (cut.Kind is CutKind.Now or CutKind.Position)
             return Math.Min(Checkpoint(), cut.Value);
-        var column = cut.Kind == CutKind.Time ? "max_observed_at" : "max_version";
-        using var moment = _database.PrepareOnce($"SELECT m.position FROM cluster_moments m JOIN clusters c ON c.id = m.cluster WHERE c.name = ?1 AND m.{column} <= ?2 ORDER BY m.position DESC LIMIT 1");
+        var moment = cut.Kind == CutKind.Time ? _clusterByTime : _clusterByVersion;
         moment.Bind(1, cluster);
         if (cut.Kind == CutKind.Time)
             moment.Bind(2, cut.Value);
         else
             moment.Bind(2, SqliteVersion.From(cut.Version!));
-        return moment.Step() ? moment.Integer(0) : 0;
+        var position = moment.Step() ? moment.Integer(0) : 0;
+        moment.Reset();
+        return position;
     }
 
     /// <summary>A digest over all types, objects and versions in an order that does not depend on how the file was built.</summary>

@@ -19,7 +19,6 @@ public sealed class PodAmplifier
 {
     const int MaxMoving = 256;
     const int MeanMicrosecondsPerChange = 4000;
-    const int PodsPerTenant = 40;
     const int Nodes = 100;
     const long FirstVersion = 100_000;
 
@@ -29,7 +28,7 @@ public sealed class PodAmplifier
 
     readonly List<PodTemplate[]> _lives = [];
     readonly List<PodTemplate[]> _ended = [];
-    readonly int _pods, _changes, _seed;
+    readonly int _pods, _changes, _seed, _podsPerTenant;
     readonly long _startsAt;
 
     /// <summary>Reads the recording's pods.</summary>
@@ -37,11 +36,13 @@ public sealed class PodAmplifier
     /// <param name="pods">How many live at any moment.</param>
     /// <param name="changes">How many changes follow the list.</param>
     /// <param name="seed">What every choice follows from.</param>
-    public PodAmplifier(string recording, int pods, int changes, int seed)
+    /// <param name="podsPerTenant">How many of the pods belong to a tenant, who has namespaces of his own: one for each that the recording has pods in.</param>
+    public PodAmplifier(string recording, int pods, int changes, int seed, int podsPerTenant = 40)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(pods, 1);
         ArgumentOutOfRangeException.ThrowIfNegative(changes);
-        (_pods, _changes, _seed) = (pods, changes, seed);
+        ArgumentOutOfRangeException.ThrowIfLessThan(podsPerTenant, 1);
+        (_pods, _changes, _seed, _podsPerTenant) = (pods, changes, seed, podsPerTenant);
         var (path, type) = Recording.Open(recording).Files.Single(file => file.Type.GroupResource.ToString() == "pods");
         var lives = new Dictionary<string, List<PodTemplate>>();
         using var file = new RecordingFile(path, type);
@@ -127,10 +128,10 @@ public sealed class PodAmplifier
         }
     }
 
-    static PodIdentity NewIdentity(int slot, PodTemplate[] life, long bornAt, Random random, HashSet<string> names)
+    PodIdentity NewIdentity(int slot, PodTemplate[] life, long bornAt, Random random, HashSet<string> names)
     {
         var recorded = life[0];
-        var tenant = slot / PodsPerTenant;
+        var tenant = slot / _podsPerTenant;
         var node = random.Next(Nodes);
         var stem = recorded.Name[..(recorded.Name.LastIndexOf('-') + 1)];
         string name;
