@@ -25,6 +25,7 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
     const string NoLongerServed = "the server no longer serves the type";
 
     readonly Discovery _discovery = new(client, time, options.Excluded);
+    readonly OpenApiReader _openApi = new(client, time);
     readonly Channel<bool> _hints = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     readonly ReflectorOptions _reflectorOptions = options.Reflector with { Problem = options.Reflector.Problem ?? options.Problem };
     readonly Lock _gate = new();
@@ -33,7 +34,7 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
     readonly TaskCompletionSource _fatal = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     DateTimeOffset? _discoveredAt;
-    IReadOnlyList<DiscoveryProblem> _problems = [];
+    IReadOnlyList<DiscoveryProblem> _problems = [], _openApiProblems = [];
     IReadOnlyList<DiscoveryDocument> _documents = [];
     HashSet<string> _broken = [];
 
@@ -49,7 +50,7 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
             lock (_gate)
             {
                 return new ClusterHealth(
-                    _discoveredAt, _problems,
+                    _discoveredAt, [.. _problems, .. _openApiProblems],
                     [.. _running.Values.Select(running => running.Health).OrderBy(health => health.Type.Group, StringComparer.Ordinal).ThenBy(health => health.Type.Resource, StringComparer.Ordinal)]);
             }
         }
@@ -97,6 +98,8 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
             {
                 var snapshot = await _discovery.DiscoverAsync(cancellationToken).ConfigureAwait(false);
                 var uncertain = await ApplyAsync(snapshot, turns, cancellationToken).ConfigureAwait(false);
+                if (options.ReadsOpenApi)
+                    await ReadOpenApiAsync(cancellationToken).ConfigureAwait(false);
                 if (uncertain || confirm)
                     wait = options.DiscoveryConfirmation;
                 confirm = false;
@@ -196,6 +199,18 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
             _problems = snapshot.Problems;
         }
         return uncertain;
+    }
+
+    /// <summary>By now every type has its reflector, none of which waits for this.</summary>
+    async ValueTask ReadOpenApiAsync(CancellationToken cancellationToken)
+    {
+        var problems = new List<DiscoveryProblem>();
+        await foreach (var document in _openApi.ReadChangedAsync(problems, cancellationToken).ConfigureAwait(false))
+            await sinks.HandleOpenApiAsync(document, time.GetUtcNow(), cancellationToken).ConfigureAwait(false);
+        foreach (var problem in problems.Except(_openApiProblems))
+            Report(problem.Message);
+        lock (_gate)
+            _openApiProblems = problems;
     }
 
     /// <summary>Built-in types and custom resources lie in one etcd: what one reflector found holds for the others, those too whose versions the server has come past again.</summary>

@@ -26,6 +26,9 @@ public sealed record ClusterReflectorsOptions
     /// <summary>When to ask again after such a change (the server's own discovery lags behind it), and before a type that is served no more is given up.</summary>
     public TimeSpan DiscoveryConfirmation { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>Whether to read the server's OpenAPI documents too, whenever it is asked what it serves: those that have changed, a document at a time.</summary>
+    public bool ReadsOpenApi { get; init; }
+
     /// <summary>Whether a server that cannot be reached at the start ends the run; otherwise it is waited for. Later the server is always waited for.</summary>
     public bool FailWhenUnreachableAtStart { get; init; } = true;
 

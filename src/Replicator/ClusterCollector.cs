@@ -115,6 +115,7 @@ sealed class ClusterCollector
             Reflector = new ReflectorOptions { Cluster = Id, Budget = _host.Budget },
             Watches = _settings.Rules.Records,
             FailWhenUnreachableAtStart = _isOnly,
+            ReadsOpenApi = true,
             Problem = problem => _host.Log.LogWarning("{Cluster}: {Resource}: {Problem}", Id, problem.Type?.GroupResource.ToString() ?? "discovery", problem.Message),
         }, _time);
         using var selfCheck = new ClusterSelfCheck(Id, connection.Client, sinks, _settings.SelfCheck, _host.Health, _host.Log, _time);

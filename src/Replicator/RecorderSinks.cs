@@ -26,7 +26,7 @@ sealed class RecorderSinks(IEventStore store, string cluster, RecordingRules rul
 
     readonly ConcurrentDictionary<GroupResource, Sink> _open = [];
     readonly Waiting _waiting = new(health, log);
-    DiscoveryRecorder? _discovery;
+    DiscoveryRecorder? _discovery, _openApi;
 
     string Cluster => cluster;
 
@@ -75,6 +75,17 @@ sealed class RecorderSinks(IEventStore store, string cluster, RecordingRules rul
         }, cancellationToken);
     }
 
+    public async ValueTask HandleOpenApiAsync(DiscoveryDocument document, DateTimeOffset observedAt, CancellationToken cancellationToken)
+    {
+        var name = $"{cluster}: recorder of OpenAPI";
+        _openApi ??= await PersistAsync(name, () => DiscoveryRecorder.OpenOpenApiAsync(store, cluster, cancellationToken), cancellationToken);
+        await PersistAsync(name, async () =>
+        {
+            await _openApi.HandleAsync([(document.Path, document.Content)], observedAt, Provenance.List, cancellationToken);
+            return true;
+        }, cancellationToken);
+    }
+
     /// <summary>Asks the log again and again while it is away: who records waits for it, and does not end.</summary>
     async Task<T> PersistAsync<T>(string name, Func<Task<T>> ask, CancellationToken cancellationToken)
     {
@@ -94,7 +105,11 @@ sealed class RecorderSinks(IEventStore store, string cluster, RecordingRules rul
         }
     }
 
-    public void Dispose() => _discovery?.Dispose();
+    public void Dispose()
+    {
+        _discovery?.Dispose();
+        _openApi?.Dispose();
+    }
 
     Task<StreamRecorder> OpenRecorderAsync(ResourceType type, Redactor redaction, CancellationToken cancellationToken) =>
         StreamRecorder.OpenAsync(store, cluster, type.GroupResource, redaction, rules.For(type, counts), time, cancellationToken);
@@ -106,7 +121,7 @@ sealed class RecorderSinks(IEventStore store, string cluster, RecordingRules rul
         {
             var last = await LastAsync(stream.Stream, cancellationToken);
             // The names of another cluster's streams may begin with this one's.
-            if (last is null || last.Metadata.Cluster != cluster || last.Metadata.Type == DiscoveryRecorder.DocumentType || rules.Records(last.Metadata.Type))
+            if (last is null || last.Metadata.Cluster != cluster || DiscoveryRecorder.IsDocument(last.Metadata.Type.GroupResource) || rules.Records(last.Metadata.Type))
                 continue;
             // Marked at an earlier start: such a stream may be long, and need not be read again.
             if (last.Type == EventType.RulesObserved && last.Metadata.Reason == rules.For(last.Metadata.Type, counts)!.Text)

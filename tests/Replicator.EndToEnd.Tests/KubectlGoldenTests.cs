@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Replicator.TestKit;
@@ -127,43 +125,6 @@ public sealed partial class KubectlGoldenTests(KubectlGoldenTests.Shop shop) : I
         {
             await _host!.DisposeAsync();
             _folder.Dispose();
-        }
-    }
-
-    /// <summary>The kubectl of this machine.</summary>
-    sealed class Kubectl(string version)
-    {
-        public string Version { get; } = version;
-
-        public static async Task<Kubectl> FindAsync()
-        {
-            Assert.SkipUnless(Executables.AreOnPath("kubectl"), "There is no kubectl on this machine's path: 'apt-get install kubernetes-client' (tests/run does so as root).");
-            using var folder = new TemporaryFolder();
-            var (output, _) = await RunAsync(folder.Path, ["version", "--client", "-o", "json"]);
-            var version = JsonNode.Parse(output)!["clientVersion"]!;
-            // Managed fields are shown on request since 1.21.
-            Assert.SkipWhen(int.TryParse(version["minor"]!.GetValue<string>().TrimEnd('+'), NumberStyles.None, CultureInfo.InvariantCulture, out var minor) && minor < 21,
-                $"kubectl {version["gitVersion"]} is older than the options that the recorded commands have: install 1.21 or later.");
-            return new Kubectl(version["gitVersion"]!.GetValue<string>());
-        }
-
-        public async Task<(string Output, string Errors)> RunAsync(Uri server, DateTimeOffset instant, string[] arguments)
-        {
-            // Discovery is kept in the home folder, by the server's address.
-            using var folder = new TemporaryFolder();
-            var url = $"{server.AbsoluteUri.TrimEnd('/')}/clusters/shop/as-of/{instant.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture)}";
-            return await RunAsync(folder.Path, [$"--server={url}", "--token=none", .. arguments]);
-        }
-
-        static async Task<(string Output, string Errors)> RunAsync(string home, string[] arguments)
-        {
-            using var process = new Process { StartInfo = new ProcessStartInfo("kubectl", arguments) { RedirectStandardOutput = true, RedirectStandardError = true } };
-            process.StartInfo.Environment["HOME"] = home;
-            process.StartInfo.Environment["KUBECONFIG"] = Path.Combine(home, "none");
-            process.Start();
-            var (output, errors) = (process.StandardOutput.ReadToEndAsync(Cancel), process.StandardError.ReadToEndAsync(Cancel));
-            await process.WaitForExitAsync(Cancel);
-            return (await output, await errors);
         }
     }
 }

@@ -2,7 +2,7 @@ using Replicator.Core.Kubernetes;
 
 namespace Replicator.Core.Events;
 
-/// <summary>The name of a stream: <c>k8s-{cluster}-{plural}[.{group}]</c> for a reflector, <c>k8s-{cluster}-$discovery</c> for what the server says of itself.</summary>
+/// <summary>The name of a stream: <c>k8s-{cluster}-{plural}[.{group}]</c> for a reflector, <c>k8s-{cluster}-$discovery</c> and <c>k8s-{cluster}-$openapi</c> for what the server says of itself.</summary>
 public readonly record struct StreamId
 {
     /// <summary>The stream of one resource type of one cluster.</summary>
@@ -15,6 +15,9 @@ public readonly record struct StreamId
 
     /// <summary>The stream of a cluster's discovery documents.</summary>
     public static StreamId Discovery(string cluster) => new($"k8s-{cluster}-$discovery");
+
+    /// <summary>The stream of a cluster's OpenAPI documents, apart from those of discovery, which are small and read often.</summary>
+    public static StreamId OpenApi(string cluster) => new($"k8s-{cluster}-$openapi");
 
     /// <summary>A stream by the name that a store holds.</summary>
     public static StreamId FromName(string name) => new(name);

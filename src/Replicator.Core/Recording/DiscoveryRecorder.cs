@@ -7,28 +7,41 @@ using Replicator.Core.Storage;
 
 namespace Replicator.Core.Recording;
 
-/// <summary>Records what a server says that it serves: each discovery document as it changes, in the cluster's discovery stream. Not thread-safe.</summary>
-/// <remarks>A later reader knows by them which types, kinds, versions and short names there were at any moment.</remarks>
+/// <summary>Records what a server says that it serves: each discovery document as it changes, in the cluster's discovery stream, and each OpenAPI document in a stream beside it. Not thread-safe.</summary>
+/// <remarks>A later reader knows by them which types, kinds, versions, short names and fields there were at any moment.</remarks>
 public sealed class DiscoveryRecorder : IDisposable
 {
     /// <summary>The type that events of the discovery stream bear; the name is the document's path.</summary>
     public static ResourceType DocumentType { get; } = new("", "v1", "$discovery", "DiscoveryDocument", Namespaced: false);
 
+    /// <summary>The type that events of the OpenAPI stream bear; the name is the document's path.</summary>
+    public static ResourceType OpenApiType { get; } = new("", "v1", "$openapi", "OpenAPIDocument", Namespaced: false);
+
     readonly IEventStore _store;
     readonly string _cluster;
     readonly StreamId _stream;
+    readonly ResourceType _type;
     readonly HashChain _chain = new();
     readonly Dictionary<string, byte[]> _known = [];
     readonly byte[] _hash = new byte[HashChain.HashLength];
     long _revision = -1;
 
-    DiscoveryRecorder(IEventStore store, string cluster) => (_store, _cluster, _stream) = (store, cluster, StreamId.Discovery(cluster));
+    DiscoveryRecorder(IEventStore store, string cluster, StreamId stream, ResourceType type) => (_store, _cluster, _stream, _type) = (store, cluster, stream, type);
 
-    /// <summary>Opens the stream: reads it to learn which documents are recorded already.</summary>
-    public static async Task<DiscoveryRecorder> OpenAsync(IEventStore store, string cluster, CancellationToken cancellationToken)
+    /// <summary>Whether events of a type are such documents, and no objects.</summary>
+    public static bool IsDocument(GroupResource type) => type == DocumentType.GroupResource || type == OpenApiType.GroupResource;
+
+    /// <summary>Opens the stream of discovery documents: reads it to learn which are recorded already.</summary>
+    public static Task<DiscoveryRecorder> OpenAsync(IEventStore store, string cluster, CancellationToken cancellationToken) =>
+        OpenAsync(new DiscoveryRecorder(store, cluster, StreamId.Discovery(cluster), DocumentType), cancellationToken);
+
+    /// <summary>Opens the stream of OpenAPI documents.</summary>
+    public static Task<DiscoveryRecorder> OpenOpenApiAsync(IEventStore store, string cluster, CancellationToken cancellationToken) =>
+        OpenAsync(new DiscoveryRecorder(store, cluster, StreamId.OpenApi(cluster), OpenApiType), cancellationToken);
+
+    static async Task<DiscoveryRecorder> OpenAsync(DiscoveryRecorder recorder, CancellationToken cancellationToken)
     {
-        var recorder = new DiscoveryRecorder(store, cluster);
-        await foreach (var page in store.ReadStreamAsync(recorder._stream, 0, backwards: false, new ReadOptions(), cancellationToken).ConfigureAwait(false))
+        await foreach (var page in recorder._store.ReadStreamAsync(recorder._stream, 0, backwards: false, new ReadOptions(), cancellationToken).ConfigureAwait(false))
         {
             using (page)
             {
@@ -63,7 +76,7 @@ public sealed class DiscoveryRecorder : IDisposable
             var metadata = new EventMetadata
             {
                 Cluster = _cluster,
-                Type = DocumentType,
+                Type = _type,
                 Object = new ObjectIdentity("", path, ""),
                 ResourceVersion = "",
                 ObservedAt = HashChain.FromMicroseconds(HashChain.Microseconds(observedAt)),

@@ -12,10 +12,10 @@ public static class RecordedTypes
     {
         ArgumentNullException.ThrowIfNull(store);
         var types = new List<ResourceType>();
-        var discovery = StreamId.Discovery(cluster);
+        StreamId[] documents = [StreamId.Discovery(cluster), StreamId.OpenApi(cluster)];
         foreach (var info in await store.ListStreamsAsync($"k8s-{cluster}-", cancellationToken).ConfigureAwait(false))
         {
-            if (info.Stream == discovery)
+            if (documents.Contains(info.Stream))
                 continue;
             await foreach (var page in store.ReadStreamAsync(info.Stream, long.MaxValue, backwards: true, new ReadOptions(States: false, MaxCount: 1), cancellationToken).ConfigureAwait(false))
             {

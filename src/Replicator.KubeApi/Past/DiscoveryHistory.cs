@@ -12,8 +12,8 @@ sealed class DiscoveryHistory(IEventStore events, ISnapshotStore snapshots, stri
     static readonly GroupResource Definitions = new("apiextensions.k8s.io", "customresourcedefinitions");
 
     readonly SemaphoreSlim _refreshing = new(1, 1);
-    readonly StreamId _documentStream = StreamId.Discovery(cluster), _definitionStream = new(cluster, Definitions);
-    readonly List<Document> _documents = [];
+    readonly StreamId _documentStream = StreamId.Discovery(cluster), _openApiStream = StreamId.OpenApi(cluster), _definitionStream = new(cluster, Definitions);
+    readonly List<Document> _documents = [], _openApi = [];
     readonly List<Definition> _definitions = [];
     readonly HashSet<string> _definedNames = [];
     readonly Dictionary<(string Documents, long Definitions, int Types), ServedResources> _states = [];
@@ -26,14 +26,14 @@ sealed class DiscoveryHistory(IEventStore events, ISnapshotStore snapshots, stri
         try
         {
             await RefreshAsync(cancellationToken).ConfigureAwait(false);
-            var documents = Choose(moment);
+            var documents = Choose(_documents, moment);
             var definition = _definitions.FindLastIndex(one => IsBefore(one.At, one.Version, moment));
             var key = (string.Join(',', documents.Select(document => document.Revision)), definition < 0 ? 0 : _definitions[definition].Position, recorded.Count);
             if (_states.TryGetValue(key, out var known))
                 return known;
             var contents = new Dictionary<string, ReadOnlyMemory<byte>>();
             foreach (var document in documents)
-                contents[document.Path] = await ReadAsync(document.Revision, cancellationToken).ConfigureAwait(false);
+                contents[document.Path] = await ReadAsync(_documentStream, document.Revision, cancellationToken).ConfigureAwait(false);
             var customs = definition < 0 ? [] : await ReadDefinitionsAsync(_definitions[definition].Position, cancellationToken).ConfigureAwait(false);
             if (_states.Count >= CachedStates)
                 _states.Clear();
@@ -52,7 +52,12 @@ sealed class DiscoveryHistory(IEventStore events, ISnapshotStore snapshots, stri
         try
         {
             await RefreshAsync(cancellationToken).ConfigureAwait(false);
-            return Choose(moment).Find(document => document.Path == path) is { } found ? await ReadAsync(found.Revision, cancellationToken).ConfigureAwait(false) : (ReadOnlyMemory<byte>?)null;
+            foreach (var (stream, documents) in ((StreamId, List<Document>)[])[(_openApiStream, _openApi), (_documentStream, _documents)])
+            {
+                if (Choose(documents, moment).Find(document => document.Path == path) is { } found)
+                    return await ReadAsync(stream, found.Revision, cancellationToken).ConfigureAwait(false);
+            }
+            return null;
         }
         finally
         {
@@ -62,8 +67,8 @@ sealed class DiscoveryHistory(IEventStore events, ISnapshotStore snapshots, stri
 
     public void Dispose() => _refreshing.Dispose();
 
-    List<Document> Choose(AsOf moment) =>
-        [.. _documents.GroupBy(document => document.Path).Select(versions => versions.LastOrDefault(document => document.At <= moment.Time) ?? versions.First()).OrderBy(document => document.Revision)];
+    static List<Document> Choose(List<Document> documents, AsOf moment) =>
+        [.. documents.GroupBy(document => document.Path).Select(versions => versions.LastOrDefault(document => document.At <= moment.Time) ?? versions.First()).OrderBy(document => document.Revision)];
 
     static bool IsBefore(DateTimeOffset at, string version, AsOf moment) => moment.Cut.Kind == CutKind.ResourceVersion && ResourceVersion.IsComparable(version)
         ? ResourceVersion.Compare(version, moment.Cut.Version) <= 0
@@ -74,10 +79,13 @@ sealed class DiscoveryHistory(IEventStore events, ISnapshotStore snapshots, stri
         var head = await events.GetHeadAsync(cancellationToken).ConfigureAwait(false);
         if (head == _head)
             return;
-        await foreach (var page in events.ReadStreamAsync(_documentStream, _documents.Count == 0 ? 0 : _documents[^1].Revision + 1, backwards: false, new ReadOptions(States: false), cancellationToken).ConfigureAwait(false))
+        foreach (var (stream, documents) in ((StreamId, List<Document>)[])[(_documentStream, _documents), (_openApiStream, _openApi)])
         {
-            using (page)
-                _documents.AddRange(page.Events.Select(recorded => new Document(recorded.Metadata.Object.Name, recorded.Revision, recorded.Metadata.ObservedAt)));
+            await foreach (var page in events.ReadStreamAsync(stream, documents.Count == 0 ? 0 : documents[^1].Revision + 1, backwards: false, new ReadOptions(States: false), cancellationToken).ConfigureAwait(false))
+            {
+                using (page)
+                    documents.AddRange(page.Events.Select(recorded => new Document(recorded.Metadata.Object.Name, recorded.Revision, recorded.Metadata.ObservedAt)));
+            }
         }
         await foreach (var page in events.ReadStreamAsync(_definitionStream, _definitions.Count == 0 ? 0 : _definitions[^1].Revision + 1, backwards: false, new ReadOptions(States: false), cancellationToken).ConfigureAwait(false))
         {
@@ -95,14 +103,14 @@ sealed class DiscoveryHistory(IEventStore events, ISnapshotStore snapshots, stri
         _head = head;
     }
 
-    async ValueTask<ReadOnlyMemory<byte>> ReadAsync(long revision, CancellationToken cancellationToken)
+    async ValueTask<ReadOnlyMemory<byte>> ReadAsync(StreamId stream, long revision, CancellationToken cancellationToken)
     {
-        await foreach (var page in events.ReadStreamAsync(_documentStream, revision, backwards: false, new ReadOptions(MaxCount: 1), cancellationToken).ConfigureAwait(false))
+        await foreach (var page in events.ReadStreamAsync(stream, revision, backwards: false, new ReadOptions(MaxCount: 1), cancellationToken).ConfigureAwait(false))
         {
             using (page)
                 return page.Events[0].State.ToArray();
         }
-        throw new StoreCorruptException($"The discovery documents of cluster '{cluster}' lack revision {revision}: verify the log.");
+        throw new StoreCorruptException($"The stream {stream} lacks revision {revision}: verify the log.");
     }
 
     async ValueTask<List<CustomResource>> ReadDefinitionsAsync(long position, CancellationToken cancellationToken)

@@ -49,7 +49,7 @@ sealed class GuardedEventStore(IEventStore inner) : IEventStore
     {
         var (type, @namespace) = (metadata.Type.GroupResource, metadata.Object.Namespace);
         // What a server says of itself, every user of it may ask.
-        if (type == DiscoveryRecorder.DocumentType.GroupResource)
+        if (DiscoveryRecorder.IsDocument(type))
             return await caller.IsKnownAsync(metadata.Cluster, cancellationToken).ConfigureAwait(false);
         var everywhere = new AccessAttributes(verb, type.Group, type.Resource);
         return (await caller.MayAsync(metadata.Cluster, everywhere, cancellationToken).ConfigureAwait(false)).Allowed

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.IO.Compression;
 using System.Net;
@@ -74,6 +75,9 @@ public sealed class TestApiServer : IAsyncDisposable
 
     /// <summary>Whose tokens there are, and what they may: what TokenReview and SubjectAccessReview are answered by.</summary>
     public TestReviews Reviews { get; } = new();
+
+    /// <summary>The OpenAPI documents by their paths without a leading slash: what there is none for is answered with 404.</summary>
+    public ConcurrentDictionary<string, string> OpenApi { get; } = [];
 
     /// <summary>The server's URL, with its path prefix.</summary>
     public Uri Url => new($"{(_tls ? "https" : "http")}://127.0.0.1:{Relay.Port}{_prefix}/");
@@ -293,6 +297,11 @@ public sealed class TestApiServer : IAsyncDisposable
         if (!HttpMethods.IsGet(context.Request.Method))
         {
             await WriteAsync(context, request);
+            return;
+        }
+        if (OpenApi.TryGetValue(request.Path, out var document))
+        {
+            await SendAsync(context, new RecordedAnswer(200, [("content-type", "application/json")], Encoding.UTF8.GetBytes(document)));
             return;
         }
         if (request.Verb == "get")
