@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Replicator.Core.Storage;
 using Replicator.KubeApi;
+using Replicator.Server.Access;
 
 namespace Replicator.Server;
 
@@ -23,7 +24,8 @@ sealed class AsOfEndpoints(TimeMachine machine, TimeProvider time, CancellationT
         var route = context.Request.RouteValues;
         // The very path that access was decided by.
         var path = string.Join('/', context.Request.Path.Value!.Trim('/').Split('/').Skip(4));
-        return _kubernetes.HandleAsync(context, path, async cancellationToken => await machine.OpenAsync((string)route["cluster"]!, (string)route["instant"]!, cancellationToken).ConfigureAwait(false));
+        return _kubernetes.HandleAsync(context, path, async cancellationToken => await machine.OpenAsync((string)route["cluster"]!, (string)route["instant"]!, cancellationToken).ConfigureAwait(false),
+            Caller.Current is { SeesEverything: false } caller ? new CallerReads(caller, (string)route["cluster"]!) : null);
     }
 
     async Task<IResult> DescribeAsync(string cluster, string instant, CancellationToken cancellationToken)

@@ -52,10 +52,14 @@ public sealed class PastDiscoveryTests(PastShop shop) : IClassFixture<PastShop>
     {
         var group = (await _rig.GetAsync($"shop/{instant}/apis", Aggregated))["items"]!.AsArray().FirstOrDefault(item => item!["metadata"]!["name"]!.GetValue<string>() == "lab.example.com");
         Assert.Equal(versions, string.Join(' ', group?["versions"]!.AsArray().Select(version => version!["version"]!.GetValue<string>()) ?? []));
+        // Clients from before aggregated discovery (1.26) learn the same.
+        var plain = (await _rig.GetAsync($"shop/{instant}/apis"))["groups"]!.AsArray().FirstOrDefault(item => item!["name"]!.GetValue<string>() == "lab.example.com");
+        Assert.Equal(versions, string.Join(' ', plain?["versions"]!.AsArray().Select(version => version!["version"]!.GetValue<string>()) ?? []));
         foreach (var version in (string[])["v1alpha1", "v1beta1"])
         {
             var (status, answer) = await _rig.SendAsync($"shop/{instant}/apis/lab.example.com/{version}/applications");
             Assert.Equal(versions.Contains(version, StringComparison.Ordinal) ? HttpStatusCode.OK : HttpStatusCode.NotFound, status);
+            Assert.Equal(status, (await _rig.SendAsync($"shop/{instant}/apis/lab.example.com/{version}")).Status);
             if (status == HttpStatusCode.OK)
                 Assert.All(answer["items"]!.AsArray(), item => Assert.Equal($"lab.example.com/{version}", item!["apiVersion"]!.GetValue<string>()));
         }

@@ -21,7 +21,8 @@ using Xunit;
 namespace Replicator.Server.Tests;
 
 /// <summary>
-/// A guarded API over a log of two clusters: <c>test</c>, whose API server answers reviews, and <c>other</c>, which was imported and cannot be asked. Each has a pod and a secret in the namespaces <c>shop</c> and <c>payments</c>, and a node.
+/// A guarded API over a log of two clusters: <c>test</c>, whose API server answers reviews, and <c>other</c>, which was imported and cannot be asked. Each has a pod and a secret in the namespaces <c>shop</c> (or what stands for it on a
+/// real server) and <c>payments</c>, and a node.
 /// </summary>
 sealed class AccessRig : IAsyncDisposable
 {
@@ -43,11 +44,12 @@ sealed class AccessRig : IAsyncDisposable
     readonly List<StreamRecorder> _recorders = [];
     readonly WebApplication _app;
     readonly HttpClient _cluster;
+    readonly RealUsers? _real;
     readonly LogLines _log = new();
 
-    AccessRig(TemporaryFolder folder, SqliteDataFolder data, TestApiServer server, bool withTokens)
+    AccessRig(TemporaryFolder folder, SqliteDataFolder data, TestApiServer server, bool withTokens, RealUsers? real)
     {
-        (_folder, _data, Server) = (folder, data, server);
+        (_folder, _data, Server, _real) = (folder, data, server, real);
         _projector = new Projector(data.Events, data.Snapshots);
         _cluster = new HttpClient { BaseAddress = server.Url };
         var builder = WebApplication.CreateSlimBuilder();
@@ -59,9 +61,9 @@ sealed class AccessRig : IAsyncDisposable
         var access = new AccessOptions
         {
             Tokens = withTokens
-                ? [Token("ops", Static), Token("shop-ci", StaticOfShop) with { Namespaces = ["shop"] }, Token("other-ci", StaticOfOther) with { Clusters = ["other"] }]
+                ? [Token("ops", Static), Token("shop-ci", StaticOfShop) with { Namespaces = [Shop] }, Token("other-ci", StaticOfOther) with { Clusters = ["other"] }]
                 : [],
-            Reviews = new KubernetesReviews(() => new Dictionary<string, HttpClient> { ["test"] = _cluster }, Clock, CacheFor),
+            Reviews = new KubernetesReviews(() => new Dictionary<string, HttpClient> { ["test"] = real?.Client ?? _cluster }, Clock, CacheFor),
         };
         Health.Examination = _ => AsyncEnumerable.Empty<Finding>();
         _app.UseReplicatorErrors();
@@ -86,7 +88,11 @@ sealed class AccessRig : IAsyncDisposable
 
     public IReadOnlyList<RouteEndpoint> Endpoints => [.. ((IEndpointRouteBuilder)_app).DataSources.SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()];
 
-    public static async Task<AccessRig> StartAsync(bool withTokens = true)
+    string Shop => _real?.Namespace ?? "shop";
+
+    /// <param name="withTokens">Whether the configuration knows tokens too.</param>
+    /// <param name="real">A real server whose answers stand for the test server's.</param>
+    public static async Task<AccessRig> StartAsync(bool withTokens = true, RealUsers? real = null)
     {
         var folder = new TemporaryFolder();
         var server = await TestApiServer.StartAsync([new ServedType("", "pods", "Pod", true, "v1")]);
@@ -97,24 +103,30 @@ sealed class AccessRig : IAsyncDisposable
             server.Reviews.Allow("alice", verb, "", "pods", "shop");
         foreach (var path in (string[])["/version", "/api", "/apis"])
             server.Reviews.Allow("system:authenticated", "get", "", path);
-        var rig = new AccessRig(folder, await SqliteDataFolder.OpenAsync(folder.Path), server, withTokens);
+        // As every server lets everybody (system:public-info-viewer).
+        server.Reviews.Allow("system:unauthenticated", "get", "", "/version");
+        var rig = new AccessRig(folder, await SqliteDataFolder.OpenAsync(folder.Path), server, withTokens, real);
         await rig._app.StartAsync(Cancel);
         rig.Client.BaseAddress = new Uri(rig._app.Urls.First());
         foreach (var cluster in (string[])["test", "other"])
         {
-            await rig.RecordAsync(cluster, Pods, ("shop", "web"), ("payments", "api"));
-            await rig.RecordAsync(cluster, Secrets, ("shop", "db"), ("payments", "db"));
+            await rig.RecordAsync(cluster, Pods, (rig.Shop, "web"), ("payments", "api"));
+            await rig.RecordAsync(cluster, Secrets, (rig.Shop, "db"), ("payments", "db"));
             await rig.RecordAsync(cluster, Nodes, ("", "node-1"));
         }
         await rig._projector.CatchUpAsync(Cancel);
         return rig;
     }
 
-    public async Task<(int Status, JsonNode? Answer)> GetAsync(string path, string? token, HttpMethod? method = null)
+    public Task<(int Status, JsonNode? Answer)> PostAsync(string path, string? token, string body) => GetAsync(path, token, HttpMethod.Post, body);
+
+    public async Task<(int Status, JsonNode? Answer)> GetAsync(string path, string? token, HttpMethod? method = null, string? body = null)
     {
-        using var request = new HttpRequestMessage(method ?? HttpMethod.Get, path);
+        using var request = new HttpRequestMessage(method ?? HttpMethod.Get, path.Replace("/shop", $"/{Shop}", StringComparison.Ordinal));
+        if (body is not null)
+            request.Content = new StringContent(body, Encoding.UTF8, "application/json");
         if (token is not null)
-            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", _real?.Tokens.GetValueOrDefault(token) ?? token);
         using var response = await Client.SendAsync(request, Cancel);
         var text = await response.Content.ReadAsStringAsync(Cancel);
         return ((int)response.StatusCode, response.Content.Headers.ContentType?.MediaType is "application/json" or "application/problem+json" && text.Length > 0 ? JsonNode.Parse(text) : null);
@@ -150,6 +162,12 @@ sealed class AccessRig : IAsyncDisposable
             Delta(DeltaKind.ListCompleted, "9"),
         ], Cancel);
     }
+
+    /// <summary>A real API server, with those who stand there for the users of the table.</summary>
+    /// <param name="Client">Asks it as somebody who may create reviews.</param>
+    /// <param name="Namespace">What stands for <c>shop</c>.</param>
+    /// <param name="Tokens">Their tokens there by those of the table.</param>
+    public sealed record RealUsers(HttpClient Client, string Namespace, IReadOnlyDictionary<string, string> Tokens);
 
     sealed class LogLines : ILoggerProvider, ILogger
     {

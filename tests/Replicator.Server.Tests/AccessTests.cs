@@ -5,6 +5,7 @@ using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Primitives;
+using Replicator.Informers;
 using Replicator.Server.Access;
 using Replicator.TestKit.ApiServer;
 using Xunit;
@@ -16,30 +17,56 @@ public sealed class AccessTests
 {
     const string AsOf = "/clusters/test/as-of/now";
 
-    /// <summary>Each endpoint with a request for it, and what it answers to whom: nobody, a wrong token, a user with rights to the pods of <c>shop</c>, an administrator, a token without limits, one for <c>shop</c>, one for another cluster.</summary>
+    const string Api = "/api/v1/clusters/test";
+
+    /// <summary>Each route with requests for it, and what they answer to whom: nobody, a wrong token, a user with rights to the pods of <c>shop</c>, an administrator, a token without limits, one for <c>shop</c>, one for another cluster.</summary>
     static readonly (string Method, string Route, string Path, int[] Status)[] Table =
     [
         ("GET", "/healthz", "/healthz", [200, 200, 200, 200, 200, 200, 200]),
         ("GET", "/readyz", "/readyz", [200, 200, 200, 200, 200, 200, 200]),
+        ("GET", "/openapi/{documentName}.json", "/openapi/v1.json", [200, 200, 200, 200, 200, 200, 200]),
         ("GET", "/api/v1/clusters", "/api/v1/clusters", [403, 401, 200, 200, 200, 200, 200]),
-        ("GET", "/api/v1/clusters/{cluster}/status", "/api/v1/clusters/test/status", [403, 401, 200, 200, 200, 200, 403]),
-        ("GET", "/api/v1/clusters/{cluster}/gaps", "/api/v1/clusters/test/gaps", [403, 401, 200, 200, 200, 200, 403]),
-        ("GET", "/api/v1/clusters/{cluster}/changes", "/api/v1/clusters/test/changes", [403, 401, 200, 200, 200, 200, 403]),
-        ("GET", "/api/v1/clusters/{cluster}/history/{resource}/{namespace}/{name}", "/api/v1/clusters/test/history/pods/shop/web", [403, 401, 200, 200, 200, 200, 403]),
-        ("GET", "/api/v1/clusters/{cluster}/history/{resource}/{namespace}/{name}", "/api/v1/clusters/test/history/pods/payments/api", [403, 401, 403, 200, 200, 403, 403]),
-        ("GET", "/api/v1/clusters/{cluster}/history/{resource}/{namespace}/{name}", "/api/v1/clusters/test/history/secrets/shop/db", [403, 401, 403, 200, 200, 200, 403]),
-        ("GET", "/api/v1/clusters/{cluster}/history/{resource}/{name}", "/api/v1/clusters/test/history/nodes/node-1", [403, 401, 403, 200, 200, 403, 403]),
+        ("GET", "/api/v1/clusters/{cluster}/status", $"{Api}/status", [403, 401, 200, 200, 200, 200, 403]),
+        ("GET", "/api/v1/clusters/{cluster}/gaps", $"{Api}/gaps", [403, 401, 200, 200, 200, 200, 403]),
+        ("GET", "/api/v1/clusters/{cluster}/as-of/{instant}", $"{Api}/as-of/now", [403, 401, 200, 200, 200, 200, 403]),
+        ("GET", "/api/v1/clusters/{cluster}/changes", $"{Api}/changes", [403, 401, 200, 200, 200, 200, 403]),
+        ("GET", "/api/v1/clusters/{cluster}/diff", $"{Api}/diff?from=rv:1", [403, 401, 200, 200, 200, 200, 403]),
+        ("GET", "/api/v1/clusters/{cluster}/diff", $"{Api}/diff?from=rv:1&namespace=payments", [403, 401, 200, 200, 200, 200, 403]),
+        ("GET", "/api/v1/clusters/{cluster}/history/{resource}/{namespace}/{name}", $"{Api}/history/pods/shop/web", [403, 401, 200, 200, 200, 200, 403]),
+        ("GET", "/api/v1/clusters/{cluster}/history/{resource}/{namespace}/{name}", $"{Api}/history/pods/payments/api", [403, 401, 403, 200, 200, 403, 403]),
+        ("GET", "/api/v1/clusters/{cluster}/history/{resource}/{namespace}/{name}", $"{Api}/history/secrets/shop/db", [403, 401, 403, 200, 200, 200, 403]),
+        ("GET", "/api/v1/clusters/{cluster}/history/{resource}/{name}", $"{Api}/history/nodes/node-1", [403, 401, 403, 200, 200, 403, 403]),
+        ("GET", "/api/v1/clusters/{cluster}/objects/{resource}/{namespace}/{name}", $"{Api}/objects/pods/shop/web", [403, 401, 200, 200, 200, 200, 403]),
+        ("GET", "/api/v1/clusters/{cluster}/objects/{resource}/{namespace}/{name}", $"{Api}/objects/pods/payments/api", [403, 401, 403, 200, 200, 403, 403]),
+        ("GET", "/api/v1/clusters/{cluster}/objects/{resource}/{name}", $"{Api}/objects/nodes/node-1", [403, 401, 403, 200, 200, 403, 403]),
+        ("GET", "/api/v1/clusters/{cluster}/blame/{resource}/{namespace}/{name}", $"{Api}/blame/pods/shop/web", [403, 401, 200, 200, 200, 200, 403]),
+        ("GET", "/api/v1/clusters/{cluster}/blame/{resource}/{namespace}/{name}", $"{Api}/blame/pods/payments/api", [403, 401, 403, 200, 200, 403, 403]),
+        ("GET", "/api/v1/clusters/{cluster}/blame/{resource}/{name}", $"{Api}/blame/nodes/node-1", [403, 401, 403, 200, 200, 403, 403]),
+        ("GET", "/api/v1/clusters/{cluster}/tree/{resource}/{namespace}/{name}", $"{Api}/tree/pods/shop/web", [403, 401, 200, 200, 200, 200, 403]),
+        ("GET", "/api/v1/clusters/{cluster}/tree/{resource}/{namespace}/{name}", $"{Api}/tree/pods/payments/api", [403, 401, 403, 200, 200, 403, 403]),
+        ("GET", "/api/v1/clusters/{cluster}/tree/{resource}/{name}", $"{Api}/tree/nodes/node-1", [403, 401, 403, 200, 200, 403, 403]),
+        ("GET", "/api/v1/clusters/{cluster}/images", $"{Api}/images", [403, 401, 200, 200, 200, 200, 403]),
+        ("GET", "/api/v1/clusters/{cluster}/images/runs", $"{Api}/images/runs?digest=sha256:c1884fe787f3", [403, 401, 200, 200, 200, 200, 403]),
+        ("GET", "/api/v1/clusters/{cluster}/runtimes", $"{Api}/runtimes", [403, 401, 200, 200, 200, 200, 403]),
+        ("GET", "/api/v1/clusters/{cluster}/apps", $"{Api}/apps", [403, 401, 200, 200, 200, 200, 403]),
+        ("GET", "/api/v1/clusters/{cluster}/export", $"{Api}/export?resource=pods", [403, 401, 200, 200, 200, 200, 403]),
+        ("GET", "/api/v1/clusters/{cluster}/names", $"{Api}/names?resource=pods", [403, 401, 200, 200, 200, 200, 403]),
         ("POST", "/api/v1/verify", "/api/v1/verify", [403, 401, 403, 200, 200, 403, 403]),
         ("POST", "/api/v1/rebuild", "/api/v1/rebuild", [403, 401, 403, 200, 200, 403, 403]),
         ("POST", "/api/v1/doctor", "/api/v1/doctor", [403, 401, 403, 200, 200, 403, 403]),
-        ("GET", "as-of", $"{AsOf}/api/v1/namespaces/shop/pods", [403, 401, 200, 200, 200, 200, 403]),
-        ("GET", "as-of", $"{AsOf}/api/v1/namespaces/shop/pods/web", [403, 401, 200, 200, 200, 200, 403]),
-        ("GET", "as-of", $"{AsOf}/api/v1/namespaces/payments/pods", [403, 401, 403, 200, 200, 403, 403]),
-        ("GET", "as-of", $"{AsOf}/api/v1/pods", [403, 401, 403, 200, 200, 403, 403]),
-        ("GET", "as-of", $"{AsOf}/api/v1/namespaces/shop/secrets/db", [403, 401, 403, 200, 200, 200, 403]),
-        ("GET", "as-of", $"{AsOf}/api/v1/nodes/node-1", [403, 401, 403, 200, 200, 403, 403]),
-        ("DELETE", "as-of", $"{AsOf}/api/v1/namespaces/shop/pods/web", [403, 401, 405, 405, 405, 405, 403]),
+        ("GET", KubernetesApi, $"{AsOf}/apis", [403, 401, 200, 200, 200, 200, 403]),
+        ("GET", KubernetesApi, $"{AsOf}/api/v1/namespaces/shop/pods", [403, 401, 200, 200, 200, 200, 403]),
+        ("GET", KubernetesApi, $"{AsOf}/api/v1/namespaces/shop/pods/web", [403, 401, 200, 200, 200, 200, 403]),
+        ("GET", KubernetesApi, $"{AsOf}/api/v1/namespaces/payments/pods", [403, 401, 403, 200, 200, 403, 403]),
+        ("GET", KubernetesApi, $"{AsOf}/api/v1/pods", [403, 401, 403, 200, 200, 403, 403]),
+        ("GET", KubernetesApi, $"{AsOf}/api/v1/namespaces/shop/secrets/db", [403, 401, 403, 200, 200, 200, 403]),
+        ("GET", KubernetesApi, $"{AsOf}/api/v1/nodes/node-1", [403, 401, 403, 200, 200, 403, 403]),
+        ("DELETE", KubernetesApi, $"{AsOf}/api/v1/namespaces/shop/pods/web", [403, 401, 405, 405, 405, 405, 403]),
     ];
+
+    const string KubernetesApi = "/clusters/{cluster}/as-of/{instant}/{**path}";
+
+    static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     static readonly string?[] Callers = [null, AccessRig.Wrong, AccessRig.Reader, AccessRig.Administrator, AccessRig.Static, AccessRig.StaticOfShop, AccessRig.StaticOfOther];
 
@@ -47,6 +74,48 @@ public sealed class AccessTests
     public async Task Who_may_read_what()
     {
         await using var rig = await AccessRig.StartAsync();
+        await CheckTableAsync(rig);
+    }
+
+    /// <summary>The same table by the answers of a real server: <c>REPLICATOR_TEST_KUBECONFIG</c> names the kubeconfig, with a token, of somebody who may do everything there.</summary>
+    [Fact]
+    public async Task Who_may_read_what_by_the_answers_of_a_real_api_server()
+    {
+        var kubeconfig = Environment.GetEnvironmentVariable("REPLICATOR_TEST_KUBECONFIG");
+        Assert.SkipWhen(string.IsNullOrEmpty(kubeconfig), "REPLICATOR_TEST_KUBECONFIG is not set: it names the kubeconfig of an API server on which a namespace may be created.");
+        var options = new ClusterOptions { KubeconfigPath = kubeconfig };
+        using var connection = ClusterConnection.Open(options);
+        var administrator = (await BearerUser.ReadAsync(options, Cancel)).Token;
+        var @namespace = $"replicator-test-{Guid.NewGuid():N}"[..30];
+        await CreateAsync("api/v1/namespaces", $$$"""{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"{{{@namespace}}}"} }""");
+        try
+        {
+            var (accounts, rights) = ($"api/v1/namespaces/{@namespace}/serviceaccounts", $"apis/rbac.authorization.k8s.io/v1/namespaces/{@namespace}");
+            await CreateAsync(accounts, """{"apiVersion":"v1","kind":"ServiceAccount","metadata":{"name":"alice"} }""");
+            await CreateAsync($"{rights}/roles", """{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"Role","metadata":{"name":"reader"},"rules":[{"apiGroups":[""],"resources":["pods"],"verbs":["get","list","watch"]}]}""");
+            await CreateAsync($"{rights}/rolebindings", $$$"""{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"RoleBinding","metadata":{"name":"reader"},"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"reader"},"subjects":[{"kind":"ServiceAccount","name":"alice","namespace":"{{{@namespace}}}"}]}""");
+            var token = await CreateAsync($"{accounts}/alice/token", """{"apiVersion":"authentication.k8s.io/v1","kind":"TokenRequest","spec":{} }""");
+            await using var rig = await AccessRig.StartAsync(real: new AccessRig.RealUsers(connection.Client, @namespace,
+                new Dictionary<string, string> { [AccessRig.Administrator] = administrator, [AccessRig.Reader] = token["status"]!["token"]!.GetValue<string>() }));
+            await CheckTableAsync(rig);
+        }
+        finally
+        {
+            using var deleted = await connection.Client.DeleteAsync(new Uri($"api/v1/namespaces/{@namespace}", UriKind.Relative), CancellationToken.None);
+        }
+
+        async Task<JsonNode> CreateAsync(string path, string json)
+        {
+            using var content = new StringContent(json, Encoding.UTF8, "application/json");
+            using var response = await connection.Client.PostAsync(new Uri(path, UriKind.Relative), content, Cancel);
+            var text = await response.Content.ReadAsStringAsync(Cancel);
+            Assert.True(response.IsSuccessStatusCode, text);
+            return JsonNode.Parse(text)!;
+        }
+    }
+
+    static async Task CheckTableAsync(AccessRig rig)
+    {
         var (expected, actual) = (new StringBuilder(), new StringBuilder());
         foreach (var (method, _, path, status) in Table)
         {
@@ -60,15 +129,55 @@ public sealed class AccessTests
     }
 
     [Fact]
-    public async Task Every_endpoint_has_a_rule_and_every_route_of_our_own_is_in_the_table()
+    public async Task Every_endpoint_has_a_rule_and_a_row_in_the_table()
     {
         await using var rig = await AccessRig.StartAsync();
         Assert.NotEmpty(rig.Endpoints);
         Assert.All(rig.Endpoints, endpoint => Assert.True(AccessRules.Find(endpoint) is not null, $"{endpoint.RoutePattern.RawText} has no rule in {nameof(AccessRules)}: nobody can call it"));
         var tested = Table.Select(row => row.Route).ToHashSet();
-        // What answers questions is guarded by its stores, whatever it asks them: its rule is that of changes.
-        var alike = rig.Endpoints.Where(endpoint => AccessRules.Find(endpoint) is AccessRule.Known or AccessRule.Metrics or AccessRule.Operator).Select(endpoint => endpoint.RoutePattern.RawText!).Distinct();
-        Assert.All(alike, route => Assert.Contains(route, tested));
+        var served = rig.Endpoints.Select(endpoint => $"/{endpoint.RoutePattern.RawText!.Trim('/')}").ToHashSet();
+        Assert.True(served.IsSubsetOf(tested), $"without a row: {string.Join(", ", served.Except(tested))}");
+        Assert.True(tested.IsSubsetOf(served), $"no endpoint: {string.Join(", ", tested.Except(served))}");
+    }
+
+    [Theory]
+    [InlineData(AccessRig.Reader, "list", "pods", "shop", true)]
+    [InlineData(AccessRig.Reader, "list", "pods", "payments", false)]
+    [InlineData(AccessRig.Reader, "watch", "pods", "", false)]
+    [InlineData(AccessRig.Reader, "get", "secrets", "shop", false)]
+    [InlineData(AccessRig.Reader, "delete", "pods", "shop", false)]
+    [InlineData(AccessRig.Administrator, "list", "secrets", "", true)]
+    [InlineData(AccessRig.Administrator, "delete", "pods", "shop", false)]
+    [InlineData(AccessRig.StaticOfShop, "list", "secrets", "shop", true)]
+    [InlineData(AccessRig.StaticOfShop, "list", "pods", "payments", false)]
+    [InlineData(AccessRig.Static, "list", "secrets", "", true)]
+    public async Task Who_asks_what_he_may_do_is_told_what_his_requests_would_be(string token, string verb, string resource, string @namespace, bool allowed)
+    {
+        await using var rig = await AccessRig.StartAsync();
+        var (status, answer) = await rig.PostAsync($"{AsOf}/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", token,
+            $$$"""{"kind":"SelfSubjectAccessReview","apiVersion":"authorization.k8s.io/v1","spec":{"resourceAttributes":{"verb":"{{{verb}}}","resource":"{{{resource}}}","namespace":"{{{@namespace}}}"} } }""");
+        Assert.Equal((201, allowed), (status, answer!["status"]!["allowed"]!.GetValue<bool>()));
+        if (verb == "list")
+            Assert.Equal(allowed ? 200 : 403, (await rig.GetAsync($"{AsOf}/api/v1/{(@namespace.Length == 0 ? "" : $"namespaces/{@namespace}/")}{resource}", token)).Status);
+    }
+
+    [Fact]
+    public async Task Who_asks_for_all_that_he_may_do_is_told_what_was_granted_to_him()
+    {
+        await using var rig = await AccessRig.StartAsync();
+        Assert.Equal("pods: get list watch; incomplete", await RulesAsync(AccessRig.Reader, "shop"));
+        Assert.Equal("; incomplete", await RulesAsync(AccessRig.Reader, "payments"));
+        Assert.Equal("*: get list watch", await RulesAsync(AccessRig.Administrator, "payments"));
+        Assert.Equal("*: get list watch", await RulesAsync(AccessRig.Static, "shop"));
+
+        async Task<string> RulesAsync(string token, string @namespace)
+        {
+            var (_, answer) = await rig.PostAsync($"{AsOf}/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", token,
+                $$$"""{"kind":"SelfSubjectRulesReview","apiVersion":"authorization.k8s.io/v1","spec":{"namespace":"{{{@namespace}}}"} }""");
+            var status = answer!["status"]!;
+            return string.Join("; ", status["resourceRules"]!.AsArray().Select(rule => $"{string.Join(' ', rule!["resources"]!.AsArray())}: {string.Join(' ', rule["verbs"]!.AsArray())}"))
+                + (status["incomplete"]!.GetValue<bool>() ? "; incomplete" : "");
+        }
     }
 
     [Fact]

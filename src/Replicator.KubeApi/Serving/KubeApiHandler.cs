@@ -20,12 +20,13 @@ public sealed class KubeApiHandler(TimeProvider time, CancellationToken stopping
     /// <param name="context">The request.</param>
     /// <param name="path">Its path below the root of the API.</param>
     /// <param name="open">Opens the source; what it throws is answered as a Status too.</param>
-    public async Task HandleAsync(HttpContext context, string path, Func<CancellationToken, ValueTask<IObjectSource>> open)
+    /// <param name="guard">Who decides what the caller may read; null where everybody may read everything. It is asked for the answers to reviews only: whoever comes here was let in.</param>
+    public async Task HandleAsync(HttpContext context, string path, Func<CancellationToken, ValueTask<IObjectSource>> open, IReadAuthorizer? guard = null)
     {
         try
         {
-            var source = await open(context.RequestAborted).ConfigureAwait(false);
-            await RouteAsync(context, source, path.Trim('/').Split('/')).ConfigureAwait(false);
+            var source = await OpenAsync(context, open).ConfigureAwait(false);
+            await RouteAsync(context, source, path.Trim('/').Split('/'), guard).ConfigureAwait(false);
         }
         catch (KubeApiException exception) when (!context.Response.HasStarted)
         {
@@ -44,11 +45,11 @@ public sealed class KubeApiHandler(TimeProvider time, CancellationToken stopping
         }
     }
 
-    Task RouteAsync(HttpContext context, IObjectSource source, string[] path)
+    Task RouteAsync(HttpContext context, IObjectSource source, string[] path, IReadAuthorizer? guard)
     {
         var method = context.Request.Method;
         if (HttpMethods.IsPost(method) && Reviews.Find(path) is { } review)
-            return review(context);
+            return review(context, source, guard);
         if (!HttpMethods.IsGet(method) && !HttpMethods.IsHead(method))
             throw NotAllowed(source, "the server does not allow this method on the requested resource");
         return path switch
@@ -101,6 +102,9 @@ public sealed class KubeApiHandler(TimeProvider time, CancellationToken stopping
 
     static async Task DocumentAsync(HttpContext context, IObjectSource source, string path)
     {
+        // A client that knows protocol buffers only could not read what is recorded.
+        if (context.Request.Headers.Accept.ToString() is { Length: > 0 } accept && !accept.Contains("json", StringComparison.OrdinalIgnoreCase) && !accept.Contains("*/*", StringComparison.Ordinal))
+            throw new KubeApiException(StatusCodes.Status406NotAcceptable, "NotAcceptable", $"/{path} was recorded as JSON: only the following media types are accepted: application/json");
         if (await source.GetDocumentAsync(path, context.RequestAborted).ConfigureAwait(false) is not { } document)
             throw KubeApiException.NoResource($"/{path} was not recorded");
         context.Response.ContentType = Json;
@@ -253,16 +257,33 @@ public sealed class KubeApiHandler(TimeProvider time, CancellationToken stopping
     static async ValueTask WarnAsync(HttpContext context, IObjectSource source, ServedResource resource)
     {
         foreach (var warning in await source.GetWarningsAsync(resource, context.RequestAborted).ConfigureAwait(false))
+            Warn(context, warning);
+    }
+
+    static void Warn(HttpContext context, string warning)
+    {
+        var text = new StringBuilder("299 - \"");
+        foreach (var character in warning)
         {
-            var text = new StringBuilder("299 - \"");
-            foreach (var character in warning)
-            {
-                // A header holds no more than ASCII, and its quotes are escaped.
-                if (character is '"' or '\\')
-                    text.Append('\\');
-                text.Append(character is >= ' ' and < (char)127 ? character : '?');
-            }
-            context.Response.Headers.Append("Warning", text.Append('"').ToString());
+            // A header holds no more than ASCII, and its quotes are escaped.
+            if (character is '"' or '\\')
+                text.Append('\\');
+            text.Append(character is >= ' ' and < (char)127 ? character : '?');
+        }
+        context.Response.Headers.Append("Warning", text.Append('"').ToString());
+    }
+
+    static async ValueTask<IObjectSource> OpenAsync(HttpContext context, Func<CancellationToken, ValueTask<IObjectSource>> open)
+    {
+        try
+        {
+            return await open(context.RequestAborted).ConfigureAwait(false);
+        }
+        catch (KubeApiException exception)
+        {
+            // Of what discovery is refused with, kubectl shows no message ("the server rejected our request for an unknown reason"); warnings it shows always.
+            Warn(context, exception.Message);
+            throw;
         }
     }
 }
