@@ -36,7 +36,7 @@ public sealed class ClusterConnection : IDisposable
     public static ClusterConnection Open(ClusterOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        var (configuration, context, authorities, credentials, files) = Load(options);
+        var (configuration, context, authorities, credentials, files, _) = Load(options);
         if (!Uri.TryCreate(configuration.Host, UriKind.Absolute, out var server) || server.Scheme is not ("http" or "https"))
             throw new ClusterConfigurationException($"The server address '{configuration.Host}' of context '{context}' is no http or https URL.");
         if (!server.AbsoluteUri.EndsWith('/'))
@@ -62,6 +62,25 @@ public sealed class ClusterConnection : IDisposable
             handler?.Dispose();
             throw new ClusterConfigurationException($"The certificates or credentials of context '{context}' cannot be used: {exception.Message}", exception);
         }
+    }
+
+    /// <summary>See <see cref="BearerUser"/>.</summary>
+    internal static async Task<BearerUser> ReadUserAsync(ClusterOptions options, CancellationToken cancellationToken)
+    {
+        var loaded = Load(options);
+        using var request = new HttpRequestMessage(HttpMethod.Get, loaded.Configuration.Host);
+        try
+        {
+            if (loaded.Credentials() is { } credentials)
+                await credentials.ProcessHttpRequestAsync(request, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (IsOfConfiguration(exception))
+        {
+            throw new ClusterConfigurationException($"The credentials of context '{loaded.Context}' cannot be used: {exception.Message}", exception);
+        }
+        if (request.Headers.Authorization is not { Scheme: "Bearer", Parameter: { Length: > 0 } token })
+            throw new ClusterConfigurationException($"The user of context '{loaded.Context}' shows no token (a client certificate or a password is for his own API server only): name a context whose user has a token or a plugin with --context, or set REPLICATOR_TOKEN.");
+        return new BearerUser(token, loaded.Members ?? Kubeconfig.TokenMembers(token));
     }
 
     /// <inheritdoc/>
@@ -134,7 +153,8 @@ public sealed class ClusterConnection : IDisposable
                 : plugin is not null && configuration.TokenProvider is ExecTokenProvider ? () => new TokenCredentials(new ExecTokenProvider(plugin))
                 : () => Kubernetes.CreateCredentials(configuration);
             var rotated = new[] { Kubeconfig.AuthorityFile(loaded, chosen), configuration.ClientCertificateFilePath, configuration.ClientKeyFilePath };
-            return new Loaded(configuration, chosen, () => Kubeconfig.Authorities(loaded, chosen), credentials, [.. rotated.OfType<string>().Where(file => file.Length > 0)]);
+            return new Loaded(configuration, chosen, () => Kubeconfig.Authorities(loaded, chosen), credentials, [.. rotated.OfType<string>().Where(file => file.Length > 0)],
+                tokenFile is not null ? Kubeconfig.TokenFileMembers(tokenFile) : plugin is not null ? Kubeconfig.PluginMembers(plugin) : null);
         }
         catch (Exception exception) when (IsOfConfiguration(exception) || exception is NullReferenceException or ArgumentException)
         {
@@ -152,7 +172,7 @@ public sealed class ClusterConnection : IDisposable
         try
         {
             var configuration = KubernetesClientConfiguration.InClusterConfig();
-            return new Loaded(configuration, "in-cluster", () => configuration.SslCaCerts, () => new TokenCredentials(new TokenFileAuth(ServiceAccountToken)), []);
+            return new Loaded(configuration, "in-cluster", () => configuration.SslCaCerts, () => new TokenCredentials(new TokenFileAuth(ServiceAccountToken)), [], Kubeconfig.TokenFileMembers(ServiceAccountToken));
         }
         catch (Exception exception) when (IsOfConfiguration(exception))
         {
@@ -201,8 +221,8 @@ public sealed class ClusterConnection : IDisposable
             handler.SslOptions.LocalCertificateSelectionCallback = (_, _, _, _, _) => certificate;
     }
 
-    /// <summary>What a configuration says; authorities and credentials are read anew at each call.</summary>
-    sealed record Loaded(KubernetesClientConfiguration Configuration, string Context, Func<X509Certificate2Collection?> Authorities, Func<ServiceClientCredentials?> Credentials, IReadOnlyList<string> Files);
+    /// <summary>What a configuration says; authorities and credentials are read anew at each call. The members are those of a user whose token is renewed by itself.</summary>
+    sealed record Loaded(KubernetesClientConfiguration Configuration, string Context, Func<X509Certificate2Collection?> Authorities, Func<ServiceClientCredentials?> Credentials, IReadOnlyList<string> Files, string? Members);
 
     static bool IsOfConfiguration(Exception exception) =>
         exception is KubeConfigException or KubernetesClientException or FormatException or CryptographicException or IOException or UnauthorizedAccessException

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Replicator;
 
 /// <summary>A kubeconfig whose one context is a recorded cluster at an instant.</summary>
@@ -13,7 +15,10 @@ static class PastKubeconfig
         // Asked here, a slip of the pen is a line now and not an error of every later command.
         using var _ = await api.GetAsync($"api/v1/clusters/{Uri.EscapeDataString(id)}/as-of/{Uri.EscapeDataString(instant)}", cancellationToken);
         var server = Server(api, id, instant);
-        // Without a user's credentials some clients ask for a password on the terminal; whoever must show a real token puts it here.
+        var trust = api.Url.Scheme != Uri.UriSchemeHttps ? ""
+            : (api.Authority is { } authority ? $", certificate-authority-data: {Convert.ToBase64String(Encoding.UTF8.GetBytes(authority))}" : "") + (api.ServerName is { } name ? $", tls-server-name: \"{name}\"" : "");
+        // Without a user's credentials some clients ask for a password on the terminal.
+        var user = api.User?.Members ?? $"{{token: \"{api.Token ?? "none"}\"}}";
         return $$"""
             apiVersion: v1
             kind: Config
@@ -23,10 +28,10 @@ static class PastKubeconfig
               context: {cluster: past, user: reader}
             clusters:
             - name: past
-              cluster: {server: "{{server.AbsoluteUri}}"}
+              cluster: {server: "{{server.AbsoluteUri}}"{{trust}}}
             users:
             - name: reader
-              user: {token: "{{api.Token ?? "none"}}"}
+              user: {{user}}
 
             """;
     }

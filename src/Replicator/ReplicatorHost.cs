@@ -51,6 +51,9 @@ sealed class ReplicatorHost : IAsyncDisposable
     /// <summary>With what the commands of this machine show themselves where the API is guarded; null where it is open.</summary>
     public string? LocalToken { get; private set; }
 
+    /// <summary>By whom the certificate is known with which it listens, as PEM; null where it listens without one.</summary>
+    public string? Authority { get; private set; }
+
     /// <summary>Where it listens.</summary>
     public Uri Url => new(_app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
 
@@ -88,6 +91,8 @@ sealed class ReplicatorHost : IAsyncDisposable
             app = Build(listen, roles, settings);
             host = new ReplicatorHost(stores, roles, new ReplicatorHealth { Publishes = roles.HasFlag(Roles.Publisher) }, app);
             host.Map(settings.Access);
+            if (settings.Access.Tls is var (certificate, _) && listen.StartsWith(Uri.UriSchemeHttps, StringComparison.OrdinalIgnoreCase))
+                host.Authority = LocalAccess.Authority(certificate);
             if (catchesUp && host._projector is { } projector)
                 await projector.CatchUpAsync(cancellationToken);
             await ListenAsync(app, listen, cancellationToken);
@@ -100,7 +105,7 @@ sealed class ReplicatorHost : IAsyncDisposable
             await stores.DisposeAsync();
             throw;
         }
-        LocalAccess.Write(stores.Path, host.LocalToken);
+        LocalAccess.Write(stores.Path, host.LocalToken, host.Authority);
         stores.Announce(host.Url);
         host.Run();
         return host;
@@ -116,7 +121,7 @@ sealed class ReplicatorHost : IAsyncDisposable
         await _app.DisposeAsync();
         _projector?.Dispose();
         Reviewers?.Dispose();
-        LocalAccess.Write(Data.Path, null);
+        LocalAccess.Write(Data.Path, null, null);
         await Data.DisposeAsync();
         _stopping.Dispose();
     }

@@ -58,11 +58,89 @@ public sealed class GuardedProcessTests : IDisposable
         Assert.False(File.Exists(file));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Kubectl_reads_the_past_of_a_guarded_process_by_the_kubeconfig_that_is_written_for_it(bool showsAuthority)
+    {
+        var client = await Kubectl.FindAsync();
+        WriteCertificate(showsAuthority);
+        await File.WriteAllTextAsync(_folder.File("authority.pem"), _certificates.AuthorityPem, Cancel);
+        string Hash(string token) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
+        await File.WriteAllTextAsync(_folder.File("replicator.yaml"), $$"""
+            access:
+              tokens:
+                - { name: ops, sha256: {{Hash(Token)}} }
+                - { name: shop-ci, sha256: {{Hash("of-shop")}}, namespaces: [shop] }
+            tls: { certificate: tls.crt, key: tls.key }
+            """, Cancel);
+        await using var up = ReplicatorProcess.Start(_folder.Path, "up", "--demo", "--speed", "max", "--data", "data", "--listen", "https://127.0.0.1:0");
+        var api = await up.WaitForApiAsync();
+
+        // As whoever owns the data: the authority and the token lie beside it.
+        var owner = await KubeconfigAsync("owner", "--data", "data");
+        Assert.Contains("yes", await KubectlAsync(owner, 0, "auth", "can-i", "list", "secrets", "-A"), StringComparison.Ordinal);
+        await Eventually.HoldsAsync(async () => (await client.RunAsync(_folder, owner, "get", "nodes", "-o", "name")).Output.Contains("node/node-001", StringComparison.Ordinal), Cancel);
+
+        // As a user of a kubeconfig, whose token is renewed where it comes from: a file, here.
+        await File.WriteAllTextAsync(_folder.File("token"), "of-shop", Cancel);
+        await File.WriteAllTextAsync(_folder.File("mine"), """
+            apiVersion: v1
+            kind: Config
+            current-context: mine
+            contexts: [{name: mine, context: {cluster: mine, user: ci}}]
+            clusters: [{name: mine, cluster: {server: "https://127.0.0.1:1"}}]
+            users: [{name: ci, user: {tokenFile: token}}]
+            """, Cancel);
+        var ci = await KubeconfigAsync("ci", "--server", api.AbsoluteUri, "--certificate-authority", "authority.pem", "--kubeconfig", "mine");
+        Assert.Contains($"tokenFile\":\"{_folder.File("token")}", await File.ReadAllTextAsync(ci, Cancel), StringComparison.Ordinal);
+        Assert.Equal("yes", (await KubectlAsync(ci, 0, "auth", "can-i", "list", "pods", "-n", "shop")).Trim());
+        Assert.StartsWith("no", await KubectlAsync(ci, 1, "auth", "can-i", "list", "pods", "-n", "payments"), StringComparison.Ordinal);
+        Assert.Contains("[get list watch]", await KubectlAsync(ci, 0, "auth", "can-i", "--list", "-n", "shop"), StringComparison.Ordinal);
+        Assert.Equal("shop-ci", (await KubectlAsync(ci, 0, "auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")).Trim());
+        Assert.Contains("pods is forbidden: User \"shop-ci\" cannot list resource \"pods\"", (await client.RunAsync(_folder, ci, "get", "pods", "-n", "payments")).Errors, StringComparison.Ordinal);
+        // The shortcut asks in the same way.
+        var (code, output, errors) = await ReplicatorProcess.RunAsync(_folder.Path, "kubectl", "--as-of", "now", "--server", api.AbsoluteUri, "--certificate-authority", "authority.pem", "--kubeconfig", "mine", "--", "auth", "can-i", "get", "secrets", "-n", "shop");
+        Assert.True(code == 0, errors);
+        Assert.Equal("yes", output);
+
+        async Task<string> KubeconfigAsync(string name, params string[] arguments)
+        {
+            var (code, output, errors) = await ReplicatorProcess.RunAsync(_folder.Path, ["kubeconfig", "--as-of", "now", .. arguments]);
+            Assert.True(code == 0, errors);
+            await File.WriteAllTextAsync(_folder.File(name), output, Cancel);
+            return _folder.File(name);
+        }
+
+        async Task<string> KubectlAsync(string kubeconfig, int expected, params string[] arguments)
+        {
+            var (code, output, errors) = await client.RunAsync(_folder, kubeconfig, arguments);
+            Assert.True(code == expected, $"{code}: {output}{errors}");
+            return output;
+        }
+    }
+
+    [Fact]
+    public async Task A_user_who_shows_no_token_is_told_to_name_another()
+    {
+        await File.WriteAllTextAsync(_folder.File("mine"), """
+            apiVersion: v1
+            kind: Config
+            current-context: mine
+            contexts: [{name: mine, context: {cluster: mine, user: me}}]
+            clusters: [{name: mine, cluster: {server: "https://127.0.0.1:1"}}]
+            users: [{name: me, user: {}}]
+            """, Cancel);
+        var (code, _, errors) = await ReplicatorProcess.RunAsync(_folder.Path, "kubeconfig", "--as-of", "now", "--server", "http://127.0.0.1:1", "--kubeconfig", "mine");
+        Assert.Equal(1, code);
+        Assert.StartsWith("replicator: The user of context 'mine' shows no token", errors, StringComparison.Ordinal);
+    }
+
     /// <summary>Writes a certificate and its key and returns its thumbprint.</summary>
-    string WriteCertificate()
+    string WriteCertificate(bool showsAuthority = false)
     {
         using var certificate = _certificates.Server("127.0.0.1");
-        File.WriteAllText(_folder.File("tls.crt"), certificate.ExportCertificatePem());
+        File.WriteAllText(_folder.File("tls.crt"), certificate.ExportCertificatePem() + (showsAuthority ? $"\n{_certificates.AuthorityPem}" : ""));
         File.WriteAllText(_folder.File("tls.key"), certificate.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
         return certificate.Thumbprint;
     }

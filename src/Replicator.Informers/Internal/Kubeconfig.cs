@@ -1,5 +1,7 @@
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using k8s;
 using k8s.KubeConfigModels;
 
@@ -8,6 +10,8 @@ namespace Replicator.Informers;
 /// <summary>What KubernetesClient leaves to do with kubeconfigs: merging several, paths relative to each, whole bundles of authorities, users without credentials.</summary>
 static class Kubeconfig
 {
+    static readonly JsonSerializerOptions Readable = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     /// <summary>Loads and merges files as kubectl does: of several entries of one name the first holds.</summary>
     public static K8SConfiguration? Load(IReadOnlyList<string> files)
     {
@@ -78,6 +82,23 @@ static class Kubeconfig
                 return string.IsNullOrEmpty(entry.User?.TokenFile) ? null : Path.GetFullPath(entry.User.TokenFile, Path.GetDirectoryName(file)!);
         }
         return null;
+    }
+
+    /// <summary>A user with a token, as a kubeconfig has him.</summary>
+    public static string TokenMembers(string token) => new JsonObject { ["token"] = token }.ToJsonString(Readable);
+
+    /// <summary>A user whose token is in a file.</summary>
+    public static string TokenFileMembers(string file) => new JsonObject { ["tokenFile"] = file }.ToJsonString(Readable);
+
+    /// <summary>A user whose credentials come from a plugin (client.authentication.k8s.io, ExecConfig).</summary>
+    public static string PluginMembers(ExternalExecution plugin)
+    {
+        var exec = new JsonObject { ["apiVersion"] = plugin.ApiVersion, ["command"] = plugin.Command, ["interactiveMode"] = "IfAvailable" };
+        if (plugin.Arguments is { Count: > 0 } arguments)
+            exec["args"] = new JsonArray([.. arguments.Select(argument => (JsonNode)argument)]);
+        if (plugin.EnvironmentVariables is { Count: > 0 } variables)
+            exec["env"] = new JsonArray([.. variables.Select(variable => (JsonNode)new JsonObject { ["name"] = variable.GetValueOrDefault("name"), ["value"] = variable.GetValueOrDefault("value") })]);
+        return new JsonObject { ["exec"] = exec }.ToJsonString(Readable);
     }
 
     /// <summary>The certificate that we show the server; null where the configuration has none.</summary>

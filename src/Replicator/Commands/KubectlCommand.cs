@@ -11,16 +11,19 @@ static class KubectlCommand
     public static Command Create()
     {
         var arguments = new Argument<string[]>("ARGS") { Description = "What kubectl is to do, behind --." };
-        var asOf = KubeconfigCommand.AsOfOption();
-        var (data, cluster, server) = (CommonOptions.Data(), CommonOptions.Cluster(), KubeconfigCommand.ServerOption());
-        var command = new Command("kubectl", "Runs the kubectl on the path against the past: 'replicator kubectl --as-of -2h -- get pods -A'.") { asOf, cluster, server, data, arguments };
-        command.SetAction((result, cancellationToken) => RunAsync(result.GetValue(asOf)!, result.GetValue(cluster), result.GetValue(server), result.GetValue(data)!, result.GetValue(arguments)!, cancellationToken));
+        var (asOf, cluster, server) = (KubeconfigCommand.AsOfOption(), CommonOptions.Cluster(), new ApiOptions());
+        var command = new Command("kubectl", "Runs the kubectl on the path against the past: 'replicator kubectl --as-of -2h -- get pods -A'.") { asOf, cluster, arguments };
+        server.AddTo(command);
+        command.SetAction(async (result, cancellationToken) =>
+        {
+            await using var api = await server.OpenAsync(result, mayServe: true, cancellationToken);
+            return await RunAsync(api, result.GetValue(asOf)!, result.GetValue(cluster), result.GetValue(arguments)!, cancellationToken);
+        });
         return command;
     }
 
-    static async Task<int> RunAsync(string asOf, string? cluster, string? server, string data, string[] arguments, CancellationToken cancellationToken)
+    static async Task<int> RunAsync(ApiSession api, string asOf, string? cluster, string[] arguments, CancellationToken cancellationToken)
     {
-        await using var api = await KubeconfigCommand.OpenAsync(server, data, mayServe: true, cancellationToken);
         var folder = Directory.CreateTempSubdirectory("replicator-kubectl-");
         try
         {
