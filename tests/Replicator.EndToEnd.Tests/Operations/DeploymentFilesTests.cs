@@ -4,7 +4,6 @@ using Microsoft.Extensions.Configuration;
 using Replicator.Configuration;
 using Replicator.TestKit;
 using Xunit;
-using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 
 namespace Replicator.EndToEnd.Tests.Operations;
@@ -58,8 +57,16 @@ public sealed partial class DeploymentFilesTests
             foreach (var source in Sequence(service, "volumes").Select(volume => volume is YamlMappingNode mapping ? Text(mapping["source"]) : Text(volume).Split(':')[0]).Select(source => Default().Replace(source, "${default}")))
                 Assert.True(source.StartsWith('.') ? Path.Exists(Path.Combine(Root, source)) : volumes.Contains(source), $"The compose file mounts '{source}', which is neither there nor a volume.");
             Assert.Subset(secrets, Sequence(service, "secrets").Select(secret => Text(secret is YamlMappingNode mapping ? mapping["source"] : secret)).ToHashSet());
-            if (service.Children.TryGetValue("depends_on", out var needs))
-                Assert.All(((YamlMappingNode)needs).Children.Keys.Select(Text), needed => Assert.True(Map(services, needed).Children.ContainsKey("healthcheck")));
+            if (!service.Children.TryGetValue("depends_on", out var needs))
+                continue;
+            foreach (var (name, need) in ((YamlMappingNode)needs).Children)
+            {
+                var needed = Map(services, Text(name));
+                // What ends has no health: it is waited for, and not started again.
+                var ends = needed.Children.TryGetValue("restart", out var restart) && Text(restart) == "no";
+                Assert.Equal(ends, Text(need["condition"]) == "service_completed_successfully");
+                Assert.Equal(ends, Map(needed, "healthcheck").Children.ContainsKey("disable"));
+            }
         }
     }
 
@@ -152,13 +159,12 @@ public sealed partial class DeploymentFilesTests
         return await output;
     }
 
-    static YamlMappingNode Compose() => Load(File.ReadAllText(Path.Combine(Root, "docker-compose.yml")))[0];
+    static YamlMappingNode Compose() => ComposeFile.Load();
 
     static List<YamlMappingNode> Load(string yaml)
     {
         var stream = new YamlStream();
-        // Merge keys (<<) are what the compose file says once for all.
-        stream.Load(new MergingParser(new Parser(new StringReader(yaml))));
+        stream.Load(new StringReader(yaml));
         return [.. stream.Documents.Select(document => (YamlMappingNode)document.RootNode)];
     }
 
