@@ -64,10 +64,10 @@ public sealed record EventStoreDbConnectionString
     /// <summary>How long a member may take to say who is in the cluster. 5 s by default.</summary>
     public TimeSpan GossipTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>After so long without traffic the connection is probed (HTTP/2 PING); infinite for never. 10 s by default.</summary>
+    /// <summary>After so long without traffic the connection is probed (HTTP/2 PING); at least 1 s, or infinite for never. 10 s by default.</summary>
     public TimeSpan KeepAliveInterval { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>After so long without an answer to a probe the connection counts as lost; infinite for never. 10 s by default.</summary>
+    /// <summary>After so long without an answer to a probe the connection counts as lost; at least 1 s, or infinite for never. 10 s by default.</summary>
     public TimeSpan KeepAliveTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How long an append or a short read may take; infinite for ever. 10 s by default. The server cuts the deadline of an append to its own (2 s by default).</summary>
@@ -141,8 +141,8 @@ public sealed record EventStoreDbConnectionString
         "maxdiscoverattempts" => this with { MaxDiscoverAttempts = Number(name, value) is var attempts and not 0 ? attempts < 0 ? int.MaxValue : attempts : throw Bad(name, value, "a number of at least 1, or -1 for no end") },
         "discoveryinterval" => this with { DiscoveryInterval = Milliseconds(name, value) },
         "gossiptimeout" => this with { GossipTimeout = Seconds(name, value) },
-        "keepaliveinterval" => this with { KeepAliveInterval = Milliseconds(name, value) },
-        "keepalivetimeout" => this with { KeepAliveTimeout = Milliseconds(name, value) },
+        "keepaliveinterval" => this with { KeepAliveInterval = KeepAlive(name, value) },
+        "keepalivetimeout" => this with { KeepAliveTimeout = KeepAlive(name, value) },
         "defaultdeadline" => this with { DefaultDeadline = Milliseconds(name, value) },
         "connectionname" => this with { ConnectionName = value },
         // A refused append is always an error here.
@@ -172,6 +172,9 @@ public sealed record EventStoreDbConnectionString
         > 0 and var milliseconds => TimeSpan.FromMilliseconds(milliseconds),
         _ => throw Bad(name, value, "milliseconds, or -1 for no end"),
     };
+
+    // The transport probes no more often than once in a second.
+    static TimeSpan KeepAlive(string name, string value) => Milliseconds(name, value) is var time && (time == System.Threading.Timeout.InfiniteTimeSpan || time >= TimeSpan.FromSeconds(1)) ? time : throw Bad(name, value, "at least 1000 milliseconds, or -1 for never");
 
     static TimeSpan Seconds(string name, string value) => Number(name, value) is > 0 and var seconds ? TimeSpan.FromSeconds(seconds) : throw Bad(name, value, "seconds");
 

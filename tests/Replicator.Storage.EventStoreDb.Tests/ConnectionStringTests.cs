@@ -21,11 +21,11 @@ public sealed class ConnectionStringTests
         var file = Path.Combine(AppContext.BaseDirectory, "Replicator.Core.dll");
         var parsed = EventStoreDbConnectionString.Parse(
             $"esdb://admin:p%40ss%3Aw@a:1?tls=false&tlsVerifyCert=false&tlsCaFile={file}&userCertFile={file}&userKeyFile={file}&nodePreference=readOnlyReplica&maxDiscoverAttempts=3"
-            + "&discoveryInterval=250&gossipTimeout=7&keepAliveInterval=-1&keepAliveTimeout=500&defaultDeadline=-1&connectionName=me");
+            + "&discoveryInterval=250&gossipTimeout=7&keepAliveInterval=-1&keepAliveTimeout=1500&defaultDeadline=-1&connectionName=me");
         Assert.Equal(("admin", "p@ss:w"), (parsed.User, parsed.Password));
         Assert.Equal((false, false, file, file, file), (parsed.Tls, parsed.TlsVerifyCertificate, parsed.TlsCaFile, parsed.UserCertFile, parsed.UserKeyFile));
         Assert.Equal((NodePreference.ReadOnlyReplica, 3, 250d, 7d), (parsed.NodePreference, parsed.MaxDiscoverAttempts, parsed.DiscoveryInterval.TotalMilliseconds, parsed.GossipTimeout.TotalSeconds));
-        Assert.Equal((Timeout.InfiniteTimeSpan, 500d, Timeout.InfiniteTimeSpan, "me"), (parsed.KeepAliveInterval, parsed.KeepAliveTimeout.TotalMilliseconds, parsed.DefaultDeadline, parsed.ConnectionName));
+        Assert.Equal((Timeout.InfiniteTimeSpan, 1500d, Timeout.InfiniteTimeSpan, "me"), (parsed.KeepAliveInterval, parsed.KeepAliveTimeout.TotalMilliseconds, parsed.DefaultDeadline, parsed.ConnectionName));
     }
 
     [Theory]
@@ -56,6 +56,8 @@ public sealed class ConnectionStringTests
     [InlineData("esdb://a?nodePreference=boss", "'boss'")]
     [InlineData("esdb://a?gossipTimeout=soon", "'soon'")]
     [InlineData("esdb://a?maxDiscoverAttempts=0", "'0'")]
+    [InlineData("esdb://a?keepAliveInterval=999", "'999'")]
+    [InlineData("esdb://a?keepAliveTimeout=0", "'0'")]
     [InlineData("esdb://a?tlsCaFile=/none/ca.pem", "'/none/ca.pem'")]
     [InlineData("esdb://a?throwOnAppendFailure=false", "'false'")]
     public void What_is_wrong_is_named_in_one_line_that_says_what_to_write(string text, string named)

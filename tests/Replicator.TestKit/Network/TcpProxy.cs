@@ -10,19 +10,22 @@ public sealed class TcpProxy : IAsyncDisposable
     readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     readonly ConcurrentDictionary<Socket, bool> _sockets = [];
     readonly CancellationTokenSource _stopping = new();
-    readonly string _host;
-    readonly int _target;
+    readonly EndPoint _target;
     readonly Task _accepting;
     long _forwarded;
     volatile bool _refuses, _mutes;
+    TaskCompletionSource? _held;
 
     /// <summary>A wire to a port of this machine.</summary>
     public TcpProxy(int target) : this("127.0.0.1", target) { }
 
     /// <summary>A wire to a port of some machine.</summary>
-    public TcpProxy(string host, int target)
+    public TcpProxy(string host, int target) : this(IPAddress.TryParse(host, out var address) ? new IPEndPoint(address, target) : new DnsEndPoint(host, target)) { }
+
+    /// <summary>A wire to wherever a server listens, be it a Unix socket.</summary>
+    public TcpProxy(EndPoint target)
     {
-        (_host, _target) = (host, target);
+        _target = target;
         _listener.Start();
         Port = ((IPEndPoint)_listener.LocalEndpoint).Port;
         _accepting = AcceptAsync();
@@ -54,8 +57,15 @@ public sealed class TcpProxy : IAsyncDisposable
     /// <summary>Swallows what the server answers, until <see cref="Mend"/>.</summary>
     public void Mute() => _mutes = true;
 
+    /// <summary>Lets nothing through in either direction, closes nothing and refuses nothing, as a network that has lost its way; until <see cref="Mend"/>, when what was sent meanwhile arrives, as TCP repeats it.</summary>
+    public void Hold() => Interlocked.CompareExchange(ref _held, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), null);
+
     /// <summary>Serves connections as they should be again.</summary>
-    public void Mend() => _refuses = _mutes = false;
+    public void Mend()
+    {
+        _refuses = _mutes = false;
+        Interlocked.Exchange(ref _held, null)?.SetResult();
+    }
 
     public async ValueTask DisposeAsync()
     {
@@ -89,13 +99,14 @@ public sealed class TcpProxy : IAsyncDisposable
 
     async Task ServeAsync(Socket client)
     {
-        var server = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        var server = _target is UnixDomainSocketEndPoint ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) : new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         client.NoDelay = true;
         _sockets[server] = true;
         Connections++;
         try
         {
-            await server.ConnectAsync(_host, _target, _stopping.Token);
+            await PassAsync();
+            await server.ConnectAsync(_target, _stopping.Token);
             await Task.WhenAny(PumpAsync(client, server, count: true), PumpAsync(server, client, count: false));
         }
         finally
@@ -115,10 +126,14 @@ public sealed class TcpProxy : IAsyncDisposable
                 Interlocked.Add(ref _forwarded, read);
             else if (_mutes)
                 continue;
+            await PassAsync();
             for (var sent = 0; sent < read;)
                 sent += await to.SendAsync(buffer.AsMemory(sent, read - sent), _stopping.Token);
         }
     }
+
+    /// <summary>Waits while the wire holds what is on it.</summary>
+    Task PassAsync() => Volatile.Read(ref _held)?.Task.WaitAsync(_stopping.Token) ?? Task.CompletedTask;
 
     void Drop(Socket socket)
     {

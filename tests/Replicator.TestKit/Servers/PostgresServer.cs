@@ -1,5 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Replicator.TestKit.Network;
 using Xunit;
 
 namespace Replicator.TestKit.Servers;
@@ -11,6 +15,8 @@ public sealed class PostgresServer(bool syncs) : IAsyncLifetime
 {
     const string Superuser = "replicator";
     const int Port = 5432;
+    // Linux's numbers.
+    const int Stop = 19, Continue = 18;
 
     readonly string? _binaries = FindBinaries();
     readonly string _folder = Directory.CreateTempSubdirectory("rep-pg-").FullName;
@@ -25,6 +31,12 @@ public sealed class PostgresServer(bool syncs) : IAsyncLifetime
     /// <summary>Where a database of the server is, for its owner or another role (nobody needs a password).</summary>
     public string ConnectionString(string database, string username = Superuser) =>
         $"Host={_folder};Port={Port};Database={database};Username={username};Timeout=15;Command Timeout=60;Include Error Detail=true";
+
+    /// <summary>The same by way of a wire to <see cref="EndPoint"/>.</summary>
+    public string ConnectionString(string database, TcpProxy wire) => ConnectionString(database).Replace($"Host={_folder};Port={Port};", $"Host=127.0.0.1;Port={wire.Port};", StringComparison.Ordinal);
+
+    /// <summary>Where it listens.</summary>
+    public EndPoint EndPoint => new UnixDomainSocketEndPoint(Path.Combine(_folder, $".s.PGSQL.{Port}"));
 
     /// <summary>Its process.</summary>
     public int ProcessId => _server!.Id;
@@ -97,6 +109,19 @@ public sealed class PostgresServer(bool syncs) : IAsyncLifetime
             }
         }
         await _server.WaitForExitAsync();
+    }
+
+    /// <summary>Stops it and all its processes where they are (SIGSTOP): connections stay open and are not answered.</summary>
+    public void Freeze() => Signal(Stop);
+
+    /// <summary>Lets them go on (SIGCONT).</summary>
+    public void Thaw() => Signal(Continue);
+
+    void Signal(int signal)
+    {
+        // The parent first: it makes no more children then.
+        foreach (var process in (int[])[_server!.Id, .. Children(_server.Id)])
+            _ = kill(process, signal);
     }
 
     /// <summary>Makes a database; of a template where one is named.</summary>
@@ -186,4 +211,9 @@ public sealed class PostgresServer(bool syncs) : IAsyncLifetime
         string[] others = ["/usr/local/bin", "/usr/local/pgsql/bin", "/usr/bin"];
         return installed.Concat(others).FirstOrDefault(folder => File.Exists(Path.Combine(folder, "initdb")) && File.Exists(Path.Combine(folder, "postgres")));
     }
+
+#pragma warning disable SYSLIB1054, CA5392 // libc needs no search path, and a source generator would need unsafe code in the tests.
+    [DllImport("libc", SetLastError = true)]
+    static extern int kill(int pid, int signal);
+#pragma warning restore SYSLIB1054, CA5392
 }

@@ -10,8 +10,8 @@ namespace Replicator.TestKit.Stores;
 /// <summary>What every event store must do. A store's tests derive from it; those of a store that lives in another process from <see cref="RemoteEventStoreConformance"/>.</summary>
 public abstract class EventStoreConformance : IAsyncLifetime
 {
-    protected static readonly ResourceType Pods = new("", "v1", "pods", "Pod", Namespaced: true);
-    protected static readonly ResourceType Deployments = new("apps", "v1", "deployments", "Deployment", Namespaced: true);
+    protected internal static readonly ResourceType Pods = new("", "v1", "pods", "Pod", Namespaced: true);
+    protected internal static readonly ResourceType Deployments = new("apps", "v1", "deployments", "Deployment", Namespaced: true);
     static readonly DateTimeOffset Start = new(2026, 1, 1, 3, 0, 0, TimeSpan.Zero);
 
     IEventStore? _store;
@@ -549,7 +549,7 @@ public abstract class EventStoreConformance : IAsyncLifetime
     protected virtual Task UntilBackAsync() => Task.CompletedTask;
 
     /// <summary>Waits for a condition that <paramref name="working"/> brings about; its failure is the test's.</summary>
-    protected static async Task Until(Func<bool> condition, Task working)
+    protected internal static async Task Until(Func<bool> condition, Task working)
     {
         while (!condition())
         {
@@ -571,7 +571,7 @@ public abstract class EventStoreConformance : IAsyncLifetime
         return all;
     }
 
-    protected static string Show(RecordedEvent recorded) => $"{recorded.Stream} {recorded.Revision} {recorded.Id} {recorded.Type} {recorded.Metadata} {Convert.ToHexString(recorded.Hash.Span)} {Encoding.UTF8.GetString(recorded.State.Span)}";
+    protected internal static string Show(RecordedEvent recorded) => $"{recorded.Stream} {recorded.Revision} {recorded.Id} {recorded.Type} {recorded.Metadata} {Convert.ToHexString(recorded.Hash.Span)} {Encoding.UTF8.GetString(recorded.State.Span)}";
 
     protected static EventMetadata Metadata(ResourceType type, string name, string version) => new()
     {
@@ -606,7 +606,7 @@ public abstract class EventStoreConformance : IAsyncLifetime
     sealed record RaceOutcome(int Racer, WrongExpectedRevisionException? Refused);
 
     /// <summary>A writer of one stream that chains its events.</summary>
-    protected sealed class Writer(IEventStore store, ResourceType type)
+    protected internal sealed class Writer(IEventStore store, ResourceType type)
     {
         readonly HashChain _chain = new();
         byte[] _hash = [];

@@ -40,49 +40,7 @@ public abstract class RemoteEventStoreConformance : EventStoreConformance
     }
 
     [Fact]
-    public async Task A_store_that_is_killed_again_and_again_loses_nothing_and_doubles_nothing()
-    {
-        const int cuts = 4, between = 60;
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        var (acknowledged, unanswered, rounds) = (0, 0, 0);
-        var writers = new[] { new Writer(Store, Pods), new Writer(Store, Deployments) };
-        var writing = Task.WhenAll(writers.Select(writer => Task.Run(async () =>
-        {
-            for (var version = 1; Volatile.Read(ref rounds) < cuts || Volatile.Read(ref acknowledged) < cuts * between; version += 2)
-            {
-                var (first, second) = (version, version + 1);
-                await Persist(() => writer.Append(("a", $"{first}", $$"""{"v":{{first}}}"""), ($"o{version % 5}", $"{second}", $$"""{"v":{{second}}}""")), () => Interlocked.Increment(ref unanswered));
-                Interlocked.Increment(ref acknowledged);
-            }
-        }, Cancel)));
-        var seen = new List<(long Position, string Shown)>();
-        var follower = Follow(0, new ReadOptions(), page =>
-        {
-            lock (seen)
-                seen.AddRange(page.Events.Select(recorded => (recorded.Position, Show(recorded))));
-        }, stop.Token);
-
-        for (; rounds < cuts; Interlocked.Increment(ref rounds))
-        {
-            var target = (rounds + 1) * between;
-            await Until(() => Volatile.Read(ref acknowledged) >= target, writing);
-            var before = Volatile.Read(ref unanswered);
-            await AwayAsync();
-            // Both writers have found out.
-            await Until(() => Volatile.Read(ref unanswered) >= before + writers.Length, writing);
-            await BackAsync();
-        }
-        await writing;
-        var written = writers.Sum(writer => writer.Written.Count);
-        await Until(() => { lock (seen) return seen.Count >= written; }, follower);
-        await stop.CancelAsync();
-        await follower;
-
-        Assert.Equal(seen.OrderBy(one => one.Position), seen);
-        foreach (var writer in writers)
-            Assert.Equal(writer.Written.Select(Show), seen.Where(one => one.Shown.StartsWith($"{writer.Stream} ", StringComparison.Ordinal)).Select(one => one.Shown));
-        Assert.Equal(new LogVerification(written, null, null), await LogVerifier.VerifyAsync(Store, null, Cancel));
-    }
+    public Task A_store_that_is_killed_again_and_again_loses_nothing_and_doubles_nothing() => StoreOutages.AssertNothingIsLostAsync(Store, outages: 4, told: 2, CutAsync, RestoreAsync);
 
     protected override Task UntilBackAsync() => Volatile.Read(ref _back).Task;
 
