@@ -59,6 +59,9 @@ sealed partial class Settings
     /// <summary>Where log and projection are; engines that flags name come first.</summary>
     public StoreSettings Store(string? log = null, string? snapshots = null) => StoreSettings.Read(_configuration.GetSection("store"), log, snapshots);
 
+    /// <summary>The schema in PostgreSQL, wherever that is.</summary>
+    public string PostgresSchema => StoreSettings.ReadSchema(_configuration.GetSection("store"));
+
     /// <summary>How many bytes all clusters and types together may have read and not recorded yet.</summary>
     public long BufferBytes
     {

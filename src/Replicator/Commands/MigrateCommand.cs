@@ -19,10 +19,11 @@ static class MigrateCommand
 
     static async Task<int> RunAsync(string? connection, string? grantTo, CancellationToken cancellationToken)
     {
-        var settings = Settings.Load().Store();
+        var settings = Settings.Load();
         connection = connection switch
         {
-            null => settings.Postgres ?? throw new CommandException("There is nothing to migrate: neither log nor projection is in PostgreSQL. Name the database with --postgres, or in store.postgres."),
+            // Only then: an owner who makes the tables need not know where the roles find the other stores.
+            null => settings.Store().Postgres ?? throw new CommandException("There is nothing to migrate: neither log nor projection is in PostgreSQL. Name the database with --postgres, or in store.postgres."),
             _ when connection.StartsWith(StoreSettings.FilePrefix, StringComparison.OrdinalIgnoreCase) => StoreSettings.ReadSecret(connection[StoreSettings.FilePrefix.Length..], "--postgres"),
             _ => connection,
         };

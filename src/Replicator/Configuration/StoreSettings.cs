@@ -47,6 +47,9 @@ sealed record StoreSettings
     /// <summary>Whether everything is in the data folder.</summary>
     public bool IsEmbedded => Log == LogEngine.Sqlite && Snapshots == SnapshotEngine.Sqlite;
 
+    /// <summary>The schema in PostgreSQL, of whoever says otherwise where that is.</summary>
+    public static string ReadSchema(IConfigurationSection store) => store["postgres:schema"] ?? DefaultSchema;
+
     /// <exception cref="CommandException">A setting is malformed, contradictory or cannot be read. The message never holds a password.</exception>
     public static StoreSettings Read(IConfigurationSection store, string? log = null, string? snapshots = null)
     {
@@ -77,7 +80,7 @@ sealed record StoreSettings
             Log = logEngine,
             Snapshots = snapshotEngine,
             Postgres = usesPostgres ? PostgresOf(store.GetSection("postgres")) : null,
-            PostgresSchema = store["postgres:schema"] ?? DefaultSchema,
+            PostgresSchema = ReadSchema(store),
             EventStoreDb = logEngine == LogEngine.EventStoreDb ? EventStoreDbOf(store.GetSection("eventstoredb")) : null,
             EventStoreDbPrefix = store["eventstoredb:streamPrefix"] ?? "",
         };

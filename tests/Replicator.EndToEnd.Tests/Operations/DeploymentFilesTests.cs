@@ -98,19 +98,25 @@ public sealed partial class DeploymentFilesTests
             Assert.Subset(new HashSet<string> { "get", "list", "watch" }, ((YamlSequenceNode)role["rules"]).SelectMany(rule => Items(rule["verbs"])).ToHashSet());
         var pods = manifests.Where(manifest => Kind(manifest) is "Deployment" or "StatefulSet").ToList();
         Assert.Equal(overlay == "roles" ? 4 : 1, pods.Count);
-        foreach (var workload in pods)
+        var jobs = manifests.Where(manifest => Kind(manifest) == "Job").ToList();
+        Assert.Equal(overlay == "roles" ? ["migrate"] : [], jobs.Select(job => Items(Container(job)["args"]).First()));
+        foreach (var workload in pods.Concat(jobs))
         {
-            var template = Map(Map(workload, "spec"), "template");
-            var pod = Map(template, "spec");
+            var pod = Map(Map(Map(workload, "spec"), "template"), "spec");
             Assert.Equal("true", Text(Map(pod, "securityContext")["runAsNonRoot"]));
             Assert.Equal("RuntimeDefault", Text(Map(Map(pod, "securityContext"), "seccompProfile")["type"]));
-            var container = (YamlMappingNode)Assert.Single((YamlSequenceNode)pod["containers"]);
+            var container = Container(workload);
             var security = Map(container, "securityContext");
             Assert.Equal(("false", "true"), (Text(security["allowPrivilegeEscalation"]), Text(security["readOnlyRootFilesystem"])));
             Assert.Equal(["ALL"], Items(Map(security, "capabilities")["drop"]));
             Assert.True(Map(Map(container, "resources"), "limits").Children.ContainsKey("memory"));
-            Assert.True(container.Children.ContainsKey("livenessProbe") && container.Children.ContainsKey("readinessProbe"));
             Assert.Matches(@":\d+\.\d+\.\d+$", Text(container["image"]));
+        }
+        foreach (var workload in pods)
+        {
+            var template = Map(Map(workload, "spec"), "template");
+            var container = Container(workload);
+            Assert.True(container.Children.ContainsKey("livenessProbe") && container.Children.ContainsKey("readinessProbe"));
             var arguments = Items(container["args"]).ToList();
             Assert.Equal("up", arguments[0]);
             if (arguments.IndexOf("--roles") is > 0 and var place)
@@ -125,11 +131,34 @@ public sealed partial class DeploymentFilesTests
         Assert.Contains(manifests, manifest => Kind(manifest) == "Namespace");
     }
 
-    [Fact]
-    public void The_configuration_of_the_manifests_is_one_that_the_program_reads()
+    [Theory]
+    [InlineData("base", "Sqlite over Sqlite to InMemory")]
+    [InlineData("roles", "EventStoreDb over Postgres to RabbitMq")]
+    public void The_configuration_of_the_manifests_is_one_that_the_program_reads(string overlay, string expected)
     {
-        var settings = Settings.Load(new ConfigurationBuilder().AddInMemoryCollection(YamlSettings.Read(Path.Combine(Root, "deploy", "base", "replicator.yaml"))).Build());
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(YamlSettings.Read(Path.Combine(Root, "deploy", overlay, "replicator.yaml")));
+        if (overlay == "roles")
+        {
+            var servers = File.ReadAllLines(Path.Combine(Root, "deploy", "roles", "servers.env.example")).Where(line => line.StartsWith("REPLICATOR__", StringComparison.Ordinal)).Select(line => line["REPLICATOR__".Length..].Split('=', 2)).ToDictionary(pair => pair[0].Replace("__", ":", StringComparison.Ordinal), pair => (string?)pair[1]);
+            Assert.Empty(servers.Keys.Select(name => name.Replace(':', '.')).Except(SettingKeys.All.Select(key => key.Path), StringComparer.OrdinalIgnoreCase));
+            configuration.AddInMemoryCollection(servers);
+        }
+        var settings = Settings.Load(configuration.Build());
         Assert.Equal(("/data", true, "in-cluster"), (settings.Data, settings.LogsJson, settings.Cluster.Id));
+        Assert.Equal(expected, $"{settings.Store().Log} over {settings.Store().Snapshots} to {settings.Bus.Transport}");
+    }
+
+    [Fact]
+    public async Task The_job_that_makes_the_tables_needs_to_know_nothing_but_the_owners_connection()
+    {
+        var job = Assert.Single(await KustomizeAsync("roles"), manifest => Kind(manifest) == "Job");
+        using var folder = new TemporaryFolder();
+        File.Copy(Path.Combine(Root, "deploy", "roles", "replicator.yaml"), folder.File("replicator.yaml"));
+        await File.WriteAllTextAsync(folder.File("postgres"), "Host=127.0.0.1;Port=1;Username=owner;Password=hidden-secret\n", TestContext.Current.CancellationToken);
+        var (code, _, errors) = await ReplicatorProcess.RunAsync(folder.Path, Items(Container(job)["args"]).Select(argument => argument.Replace("/run/secrets/owner/", $"{folder.Path}/", StringComparison.Ordinal)));
+        Assert.Equal(1, code);
+        Assert.Contains("PostgreSQL at 127.0.0.1:1", Assert.Single(errors.Split('\n')), StringComparison.Ordinal);
+        Assert.DoesNotContain("hidden-secret", errors, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -167,6 +196,8 @@ public sealed partial class DeploymentFilesTests
         stream.Load(new StringReader(yaml));
         return [.. stream.Documents.Select(document => (YamlMappingNode)document.RootNode)];
     }
+
+    static YamlMappingNode Container(YamlMappingNode workload) => (YamlMappingNode)Assert.Single((YamlSequenceNode)Map(Map(Map(workload, "spec"), "template"), "spec")["containers"]);
 
     static string Kind(YamlMappingNode manifest) => Text(manifest["kind"]);
 
