@@ -54,6 +54,17 @@ public sealed class MartenSnapshotStore : ISnapshotStore
     }
 
     /// <inheritdoc/>
+    public async ValueTask<long> CountAsync(ObjectQuery query, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(query);
+        var count = 0L;
+        // Without their states, which are most of what a list reads.
+        await foreach (var _ in StreamAsync(query.Cluster, query.Type, reader => reader.ListAsync(query, null, null, cancellationToken), cancellationToken).ConfigureAwait(false))
+            count++;
+        return count;
+    }
+
+    /// <inheritdoc/>
     public async ValueTask<StoredObject?> GetAsync(string cluster, GroupResource type, string @namespace, string name, Cut cut, CancellationToken cancellationToken)
     {
         using var state = new PooledBufferWriter();

@@ -360,7 +360,7 @@ public sealed class SqliteSnapshotStore : ISnapshotStore
                 // What lives now is found by an index of its own, but only in the read that fixed what now is.
                 var isPresent = cut is null && query.Cut.Kind == CutKind.Now;
                 var bounds = cut ??= reader.Bound(type, query.Cut);
-                HashSet<long>? facets = query.Selector.Requirements.Count > 0 || query.OwnerUid is not null ? reader.FindFacets(type, query.Selector, query.OwnerUid) : null;
+                HashSet<long>? facets = query.Selector.Requirements.Count > 0 || query.OwnerUids is not null ? reader.FindFacets(type, query.Selector, query.OwnerUids) : null;
                 var limit = (int)Math.Min(ChunkObjects, left);
                 var rows = facets is null
                     ? reader.ReadObjects(type, bounds, isPresent, query.Namespace, after, limit)

@@ -66,13 +66,45 @@ public sealed class CompletionTests(ImportedShop shop) : IClassFixture<ImportedS
     [InlineData("fish", "--no-execute")]
     public async Task Other_shells_accept_their_script(string shell, string check)
     {
-        Assert.SkipUnless(Executables.AreOnPath(shell), $"{shell} is not installed, so its script was not read by it: 'apt-get install {shell}' (tests/run does so as root).");
+        SkipWithout(shell);
         await InstallAsync();
         var (code, script, errors) = await ReplicatorProcess.RunAsync(_folder.Path, "completion", shell);
         Assert.True(code == 0, errors);
         await File.WriteAllTextAsync(_folder.File("script"), script, Cancel);
         Assert.Empty(await RunAsync(shell, check, _folder.File("script")));
     }
+
+    [Fact]
+    public async Task Zsh_completes_by_the_script()
+    {
+        SkipWithout("zsh");
+        await InstallAsync();
+        var words = await RunAsync("zsh", "-f", "-c", $$"""
+            autoload -Uz compinit && compinit -u -d {{_folder.File("zcompdump")}}
+            source <(replicator completion zsh)
+            print -- $_comps[replicator]
+            compadd() { shift ${@[(i)--]}; print -l -- "$@" }
+            ask() { words=(${=1}); LBUFFER=$1; _replicator }
+            ask 'replicator dif'
+            ask 'replicator history --data {{shop.Folder}} deployment/w'
+            """);
+        Assert.Equal(["_replicator", "diff", "deployment/web"], words);
+    }
+
+    [Fact]
+    public async Task Fish_completes_by_the_script()
+    {
+        SkipWithout("fish");
+        await InstallAsync();
+        var words = await RunAsync("fish", "--no-config", "-c", $$"""
+            replicator completion fish | source
+            complete -C 'replicator dif'
+            complete -C 'replicator history --data {{shop.Folder}} deployment/w'
+            """);
+        Assert.Equal(["diff", "deployment/web"], words);
+    }
+
+    static void SkipWithout(string shell) => Assert.SkipUnless(Executables.AreOnPath(shell), $"{shell} is not installed, so its script was not read by it: 'apt-get install {shell}' (tests/run does so as root).");
 
     [Fact]
     public async Task A_shell_that_is_unknown_is_refused_by_name()

@@ -29,7 +29,8 @@ public sealed class PastRig : IAsyncDisposable
     {
         (_data, _folder, Clock) = (data, folder, clock);
         Projector = new Projector(data.Events, data.Snapshots);
-        _machine = new TimeMachine(data.Events, data.Snapshots, clock);
+        Log = new CountedEventStore(data.Events);
+        _machine = new TimeMachine(Log, data.Snapshots, clock);
         var handler = new KubeApiHandler(clock, _stopping.Token);
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
@@ -42,6 +43,12 @@ public sealed class PastRig : IAsyncDisposable
     public FakeTimeProvider Clock { get; }
 
     public Projector Projector { get; }
+
+    /// <summary>The log as the time machine reads it.</summary>
+    internal CountedEventStore Log { get; }
+
+    /// <summary>How many watches wait for the end of the log.</summary>
+    internal int Waiting => _machine.Tail.Watchers;
 
     public SqliteDataFolder Data => _data;
 

@@ -40,27 +40,40 @@ public static class OwnerTree
             return new TreeNode(type, identity, ObjectHealth.Of(view), Readiness.Of(view), view["metadata"u8]["creationTimestamp"u8].Time, owners, isSubject);
         }
 
+        /// <summary>Level by level, a question for each type and level: there may be thousands of nodes.</summary>
         public async ValueTask DescendAsync(TreeNode root)
         {
-            var waiting = new Queue<TreeNode>([root]);
-            while (waiting.TryDequeue(out var node))
+            var isFull = false;
+            for (List<TreeNode> level = [root], next = []; level.Count > 0 && !isFull; (level, next) = (next, []))
             {
-                foreach (var type in types)
+                // An object with several owners hangs below the first of them.
+                var places = level.Index().ToDictionary(node => node.Item.Object.Uid, node => node.Index);
+                var below = new List<TreeNode>[level.Count];
+                foreach (var type in types.TakeWhile(_ => !isFull))
                 {
-                    var query = new ObjectQuery { Cluster = cluster, Type = type.GroupResource, Cut = cut, OwnerUid = node.Object.Uid };
+                    var query = new ObjectQuery { Cluster = cluster, Type = type.GroupResource, Cut = cut, OwnerUids = places.Keys };
                     await foreach (var dependant in snapshots.ListAsync(query, cancellationToken).ConfigureAwait(false))
                     {
                         // Two owners, or owners in a circle: each object is shown once.
                         if (_seen.Contains(dependant.Object.Uid))
                             continue;
-                        if (_seen.Count >= MaxNodes)
+                        isFull = _seen.Count >= MaxNodes;
+                        var node = Node(type, dependant.Object, dependant.State.Span, isSubject: false);
+                        var owner = node.Owners.Select(owner => places.GetValueOrDefault(owner.Uid, int.MaxValue)).Min();
+                        if (isFull)
                         {
-                            node.IsCut = true;
-                            return;
+                            level[owner].IsCut = true;
+                            break;
                         }
-                        var below = Node(type, dependant.Object, dependant.State.Span, isSubject: false);
-                        node.Add(below);
-                        waiting.Enqueue(below);
+                        (below[owner] ??= []).Add(node);
+                    }
+                }
+                foreach (var (node, dependants) in level.Zip(below))
+                {
+                    foreach (var dependant in dependants ?? [])
+                    {
+                        node.Add(dependant);
+                        next.Add(dependant);
                     }
                 }
             }

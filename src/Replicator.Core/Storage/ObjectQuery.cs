@@ -15,8 +15,8 @@ public sealed record ObjectQuery
     public string? Namespace { get; init; }
     /// <summary>Only objects whose labels match.</summary>
     public LabelSelector Selector { get; init; } = LabelSelector.Everything;
-    /// <summary>Only objects that name an owner of this uid (<c>metadata.ownerReferences</c>); null for all.</summary>
-    public string? OwnerUid { get; init; }
+    /// <summary>Only objects that name an owner of one of these uids (<c>metadata.ownerReferences</c>); null for all.</summary>
+    public IReadOnlyCollection<string>? OwnerUids { get; init; }
     /// <summary>Only objects after this one in the order of namespace and name: where the last page ended.</summary>
     public (string Namespace, string Name)? After { get; init; }
     /// <summary>At most so many.</summary>

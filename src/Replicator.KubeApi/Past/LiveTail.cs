@@ -25,6 +25,16 @@ sealed class LiveTail(IEventStore events, TimeProvider time) : IAsyncDisposable
         }
     }
 
+    /// <summary>How many watches wait for what they bring.</summary>
+    public int Watchers
+    {
+        get
+        {
+            lock (_lock)
+                return _streams.Values.Sum(live => live.Watchers);
+        }
+    }
+
     /// <summary>Begins to follow a stream: from when this returns, every change that is appended raises <see cref="LiveStream.Changed"/>.</summary>
     public async ValueTask<LiveStream> OpenAsync(StreamId stream, CancellationToken cancellationToken)
     {

@@ -126,9 +126,9 @@ sealed class SnapshotReader : IAsyncDisposable
             sql.Append(CultureInfo.InvariantCulture, $" AND o.name = {Parameter(name)}");
         if (query.After is { } after)
             sql.Append(CultureInfo.InvariantCulture, $" AND (o.scope, o.name) > ({Parameter(SnapshotWriter.Scope(after.Namespace))}, {Parameter(after.Name)})");
-        if (query.Selector.Requirements.Count > 0 || query.OwnerUid is not null)
+        if (query.Selector.Requirements.Count > 0 || query.OwnerUids is not null)
         {
-            var facets = Parameter(await FindFacetsAsync(type, query.Selector, query.OwnerUid, cancellationToken).ConfigureAwait(false));
+            var facets = Parameter(await FindFacetsAsync(type, query.Selector, query.OwnerUids, cancellationToken).ConfigureAwait(false));
             sql.Append(CultureInfo.InvariantCulture, $" AND v.facet = ANY({facets}) AND {(isNow ? $"o.facet = ANY({facets})" : $"o.id IN (SELECT object FROM {_tables.FacetObjects} WHERE facet = ANY({facets}))")}");
         }
         sql.Append(CultureInfo.InvariantCulture, $" ORDER BY o.scope, o.name, o.born LIMIT {Parameter(query.Limit)}");
@@ -400,11 +400,11 @@ sealed class SnapshotReader : IAsyncDisposable
     }
 
     /// <summary>The facets of the type whose labels match and that name the owner.</summary>
-    async Task<long[]> FindFacetsAsync(long type, LabelSelector selector, string? owner, CancellationToken cancellationToken)
+    async Task<long[]> FindFacetsAsync(long type, LabelSelector selector, IReadOnlyCollection<string>? owners, CancellationToken cancellationToken)
     {
         var wanted = selector.Requirements.FirstOrDefault(requirement => requirement.Operator == LabelOperator.In);
-        await using var command = owner is not null
-            ? _connection.Command($"SELECT f.id, f.content FROM {_tables.FacetOwners} l JOIN {_tables.Facets} f ON f.id = l.facet WHERE l.type = $1 AND l.uid = $2", type, SnapshotWriter.NoNul(owner))
+        await using var command = owners is not null
+            ? _connection.Command($"SELECT DISTINCT f.id, f.content FROM {_tables.FacetOwners} l JOIN {_tables.Facets} f ON f.id = l.facet WHERE l.type = $1 AND l.uid = ANY($2)", type, owners.Select(SnapshotWriter.NoNul).ToArray())
             : wanted is not null
                 ? _connection.Command($"SELECT DISTINCT f.id, f.content FROM {_tables.FacetLabels} l JOIN {_tables.Facets} f ON f.id = l.facet WHERE l.type = $1 AND l.key = $2 AND l.value = ANY($3)", type, SnapshotWriter.NoNul(wanted.Key), wanted.Values.Select(SnapshotWriter.NoNul).ToArray())
                 : _connection.Command($"SELECT f.id, f.content FROM {_tables.Facets} f WHERE f.type = $1", type);

@@ -14,7 +14,7 @@ namespace Replicator.Storage.Sqlite.Snapshots;
 sealed class SnapshotReader : IDisposable
 {
     readonly Database _database;
-    readonly Statement _type, _firstAfterTime, _lastUpToTime, _firstAfterVersion, _lastUpToVersion, _epoch, _live, _liveInNamespace, _past, _pastInNamespace, _byName, _version, _history, _facetsOfType, _facetsByLabel, _facetsByOwner, _facetObjects, _types, _gaps, _clusterByTime, _clusterByVersion;
+    readonly Statement _type, _firstAfterTime, _lastUpToTime, _firstAfterVersion, _lastUpToVersion, _epoch, _live, _liveInNamespace, _past, _pastInNamespace, _byName, _version, _history, _facetsOfType, _facetsByLabel, _facetsByOwner, _anyOwner, _facetObjects, _types, _gaps, _clusterByTime, _clusterByVersion;
 
     public SnapshotReader(string path)
     {
@@ -36,6 +36,7 @@ sealed class SnapshotReader : IDisposable
         _facetsOfType = _database.Prepare("SELECT id, content FROM facets WHERE type = ?1");
         _facetsByLabel = _database.Prepare("SELECT f.id, f.content FROM facet_labels l JOIN facets f ON f.id = l.facet WHERE l.type = ?1 AND l.key = ?2 AND l.value = ?3");
         _facetsByOwner = _database.Prepare("SELECT f.id, f.content FROM facet_owners l JOIN facets f ON f.id = l.facet WHERE l.type = ?1 AND l.uid = ?2");
+        _anyOwner = _database.Prepare("SELECT 1 FROM facet_owners WHERE type = ?1 LIMIT 1");
         _facetObjects = _database.Prepare("SELECT o.id, o.namespace, o.name, o.uid, o.born, o.died FROM facet_objects f JOIN objects o ON o.id = f.object WHERE f.facet = ?1 AND o.born <= ?2 AND (o.died IS NULL OR o.died > ?3)");
         _types = _database.Prepare("""
             SELECT t.cluster, t.grp, t.resource, s.version, s.kind, s.namespaced, t.version, t.observed_at, t.position, t.objects, t.versions, t.gaps, t.synced
@@ -132,15 +133,22 @@ sealed class SnapshotReader : IDisposable
         return [.. found.Values.OrderBy(row => row.Key)];
     }
 
-    /// <summary>The facets of a type whose labels match and that name the owner.</summary>
-    public HashSet<long> FindFacets(long type, LabelSelector selector, string? owner)
+    /// <summary>The facets of a type whose labels match and that name one of the owners.</summary>
+    public HashSet<long> FindFacets(long type, LabelSelector selector, IReadOnlyCollection<string>? owners)
     {
         var facets = new HashSet<long>();
-        if (owner is not null)
+        if (owners is not null)
         {
-            _facetsByOwner.Bind(1, type);
-            _facetsByOwner.Bind(2, owner);
-            Collect(_facetsByOwner, selector, facets);
+            _anyOwner.Bind(1, type);
+            var isOwned = _anyOwner.Step();
+            _anyOwner.Reset();
+            // Most types have no owners at all, and a tree asks for all of them.
+            foreach (var owner in isOwned ? owners : [])
+            {
+                _facetsByOwner.Bind(1, type);
+                _facetsByOwner.Bind(2, owner);
+                Collect(_facetsByOwner, selector, facets);
+            }
         }
         else if (selector.Requirements.FirstOrDefault(requirement => requirement.Operator == LabelOperator.In) is { } wanted)
         {

@@ -137,8 +137,12 @@ public abstract class SnapshotStoreConformance : IAsyncLifetime
             Assert.Equal(8, (await List(query with { Cut = cut, Selector = new LabelSelector([new("shape", LabelOperator.In, ["3"])]) })).Count);
             Assert.Equal(24, (await List(query with { Cut = cut, Selector = new LabelSelector([new("shape", LabelOperator.NotIn, ["3", "1"])]) })).Count);
             Assert.Equal(4, (await List(query with { Cut = cut, Namespace = "ns0", Selector = new LabelSelector([new("shape", LabelOperator.In, ["3"])]) })).Count);
-            Assert.Equal(8, (await List(query with { Cut = cut, OwnerUid = "owner-2" })).Count);
-            Assert.Equal(3, (await List(query with { Cut = cut, OwnerUid = "owner-2", Limit = 3 })).Count);
+            Assert.Equal(8, (await List(query with { Cut = cut, OwnerUids = ["owner-2"] })).Count);
+            Assert.Equal(3, (await List(query with { Cut = cut, OwnerUids = ["owner-2"], Limit = 3 })).Count);
+            Assert.Equal(16, (await List(query with { Cut = cut, OwnerUids = ["owner-2", "owner-3", "nobody"] })).Count);
+            Assert.Empty(await List(query with { Cut = cut, OwnerUids = [] }));
+            foreach (var counted in (ObjectQuery[])[query, query with { Namespace = "ns1" }, query with { OwnerUids = ["owner-2"] }, query with { Limit = 7 }])
+                Assert.Equal((await List(counted with { Cut = cut })).Count, await Snapshots.CountAsync(counted with { Cut = cut }, Cancel));
         }
     }
 
