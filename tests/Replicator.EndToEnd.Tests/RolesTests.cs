@@ -39,8 +39,6 @@ public sealed class RolesTests : IDisposable
         await using var collecting = CollectingHost.Over(_folder, await StartAsync(shared, Roles.Collector));
         collecting.Add("east", server);
         await collecting.CaughtUpAsync("east", server, Cancel);
-        var head = await shared.Events.GetHeadAsync(Cancel);
-        Assert.True(head > 0);
         Assert.Equal((0L, 0L), (await shared.Snapshots.GetCheckpointAsync(Cancel), await PublishedAsync(shared)));
         Assert.Equal(HttpStatusCode.NotFound, await StatusAsync(collecting.Host, "api/v1/clusters"));
         var ready = await GetAsync(collecting.Host, "readyz");
@@ -48,25 +46,29 @@ public sealed class RolesTests : IDisposable
 
         // What serves shows what there is, and makes nothing of it itself.
         await using var api = await StartAsync(shared, Roles.Api);
-        var clusters = await GetAsync(api, "api/v1/clusters");
-        Assert.Equal((head, 0L), (clusters["head"]!.GetValue<long>(), clusters["checkpoint"]!.GetValue<long>()));
+        await ShowsAsync("head");
+        Assert.Equal(0, (await GetAsync(api, "api/v1/clusters"))["checkpoint"]!.GetValue<long>());
         Assert.Equal(HttpStatusCode.Conflict, await StatusAsync(api, "api/v1/rebuild", HttpMethod.Post));
 
         await using var projecting = await StartAsync(shared, Roles.Projector);
-        await Eventually.HoldsAsync(async () => (await GetAsync(api, "api/v1/clusters"))["checkpoint"]!.GetValue<long>() == head, Cancel);
+        await ShowsAsync("checkpoint");
         Assert.Equal(0, await PublishedAsync(shared));
         Assert.Equal(HttpStatusCode.NotFound, await StatusAsync(projecting, "api/v1/clusters"));
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(projecting, "api/v1/rebuild", HttpMethod.Post));
 
         await using var publishing = await StartAsync(shared, Roles.Publisher);
-        await Eventually.HoldsAsync(async () => await PublishedAsync(shared) == head, Cancel);
-        Assert.Equal(head, (await GetAsync(api, "api/v1/clusters"))["published"]!.GetValue<long>());
+        await ShowsAsync("published");
+        Assert.True(await PublishedAsync(shared) > 0);
 
         foreach (var host in (ReplicatorHost[])[collecting.Host, api, projecting, publishing])
         {
             foreach (var path in (string[])["healthz", "readyz", "metrics"])
                 Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, path));
         }
+
+        // The log's end moves as long as the collector finds documents of the server's to record.
+        Task ShowsAsync(string position) => Eventually.HoldsAsync(
+            async () => await shared.Events.GetHeadAsync(Cancel) is > 0 and var head && (await GetAsync(api, "api/v1/clusters"))[position]?.GetValue<long>() == head, Cancel);
     }
 
     [Fact]
