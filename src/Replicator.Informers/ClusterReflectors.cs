@@ -26,6 +26,7 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
 
     readonly Discovery _discovery = new(client, time, options.Excluded);
     readonly OpenApiReader _openApi = new(client, time);
+    Task _readingOpenApi = Task.CompletedTask;
     readonly Channel<bool> _hints = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     readonly ReflectorOptions _reflectorOptions = options.Reflector with { Problem = options.Reflector.Problem ?? options.Problem };
     readonly Lock _gate = new();
@@ -80,7 +81,7 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
         {
             failure = exception;
         }
-        await Task.WhenAll(_running.Values.Select(running => running.Task)).ConfigureAwait(false);
+        await Task.WhenAll(_running.Values.Select(running => running.Task).Append(_readingOpenApi)).ConfigureAwait(false);
         if (_fatal.Task.IsFaulted)
             failure = _fatal.Task.Exception.InnerException;
         if (failure is not null)
@@ -98,8 +99,9 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
             {
                 var snapshot = await _discovery.DiscoverAsync(cancellationToken).ConfigureAwait(false);
                 var uncertain = await ApplyAsync(snapshot, turns, cancellationToken).ConfigureAwait(false);
-                if (options.ReadsOpenApi)
-                    await ReadOpenApiAsync(cancellationToken).ConfigureAwait(false);
+                // Beside us: a server that is slow with its documents must not keep a new type waiting. What changes meanwhile is seen at the next look.
+                if (options.ReadsOpenApi && _readingOpenApi.IsCompleted)
+                    _readingOpenApi = ReadOpenApiAsync(cancellationToken);
                 if (uncertain || confirm)
                     wait = options.DiscoveryConfirmation;
                 confirm = false;
@@ -201,16 +203,27 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
         return uncertain;
     }
 
-    /// <summary>By now every type has its reflector, none of which waits for this.</summary>
-    async ValueTask ReadOpenApiAsync(CancellationToken cancellationToken)
+    /// <summary>Never fails: what ended it is in the completion source.</summary>
+    async Task ReadOpenApiAsync(CancellationToken cancellationToken)
     {
-        var problems = new List<DiscoveryProblem>();
-        await foreach (var document in _openApi.ReadChangedAsync(problems, cancellationToken).ConfigureAwait(false))
-            await sinks.HandleOpenApiAsync(document, time.GetUtcNow(), cancellationToken).ConfigureAwait(false);
-        foreach (var problem in problems.Except(_openApiProblems))
-            Report(problem.Message);
-        lock (_gate)
-            _openApiProblems = problems;
+        try
+        {
+            var problems = new List<DiscoveryProblem>();
+            await foreach (var document in _openApi.ReadChangedAsync(problems, cancellationToken).ConfigureAwait(false))
+                await sinks.HandleOpenApiAsync(document, time.GetUtcNow(), cancellationToken).ConfigureAwait(false);
+            foreach (var problem in problems.Except(_openApiProblems))
+                Report(problem.Message);
+            lock (_gate)
+                _openApiProblems = problems;
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+        }
+        // The first to fail ends the run, with its exception.
+        catch (Exception exception)
+        {
+            _fatal.TrySetException(exception);
+        }
     }
 
     /// <summary>Built-in types and custom resources lie in one etcd: what one reflector found holds for the others, those too whose versions the server has come past again.</summary>

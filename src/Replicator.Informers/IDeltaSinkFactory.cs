@@ -14,6 +14,6 @@ public interface IDeltaSinkFactory
     /// <summary>Takes what discovery found, whenever its documents differ from the last ones, and before a type that is new in them is opened. An exception ends the run.</summary>
     ValueTask HandleDiscoveryAsync(DiscoverySnapshot snapshot, CancellationToken cancellationToken);
 
-    /// <summary>Takes an OpenAPI document of the server, where those are read (<see cref="ClusterReflectorsOptions.ReadsOpenApi"/>), once and whenever it has changed. An exception ends the run.</summary>
+    /// <summary>Takes an OpenAPI document of the server, where those are read (<see cref="ClusterReflectorsOptions.ReadsOpenApi"/>), once and whenever it has changed, one after another, and beside whatever else is handled. An exception ends the run.</summary>
     ValueTask HandleOpenApiAsync(DiscoveryDocument document, DateTimeOffset observedAt, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 }

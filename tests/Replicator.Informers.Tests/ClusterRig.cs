@@ -23,6 +23,7 @@ sealed class ClusterRig : IAsyncDisposable
     CancellationTokenSource? _life;
     int _touches;
     int _concurrentLists;
+    bool _readsOpenApi;
 
     ClusterRig(TestApiServer server)
     {
@@ -45,11 +46,11 @@ sealed class ClusterRig : IAsyncDisposable
     /// <summary>How often this run has looked for types.</summary>
     public int Looks { get; private set; }
 
-    public static async Task<ClusterRig> StartAsync(ServedType? type = null, Action<TestApiServer>? prepare = null, int concurrentLists = 8)
+    public static async Task<ClusterRig> StartAsync(ServedType? type = null, Action<TestApiServer>? prepare = null, int concurrentLists = 8, bool readsOpenApi = false)
     {
         var server = await TestApiServer.StartAsync([ServedType.Pods(), ServedType.CustomResourceDefinitions(), ServedType.ApiServices(), .. type is null ? Array.Empty<ServedType>() : [type]]);
         prepare?.Invoke(server);
-        var rig = new ClusterRig(server) { _concurrentLists = concurrentLists };
+        var rig = new ClusterRig(server) { _concurrentLists = concurrentLists, _readsOpenApi = readsOpenApi };
         server.Model.Put(rig.Pods, "shop", "web", "");
         rig.Run();
         await rig.UntilAsync(() => server.Model.Types.All(served => rig.IsWatching(served.GroupResource)));
@@ -62,7 +63,7 @@ sealed class ClusterRig : IAsyncDisposable
         _life = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, TestContext.Current.CancellationToken);
         Looks = 0;
         var asked = Server.Requests.Count;
-        _reflectors = new ClusterReflectors(_connection.Client, Sinks, new ClusterReflectorsOptions { ConcurrentLists = _concurrentLists, Reflector = new ReflectorOptions { Jitter = () => 0 }, Problem = problem => Problems.Enqueue(problem.Message) }, _time);
+        _reflectors = new ClusterReflectors(_connection.Client, Sinks, new ClusterReflectorsOptions { ConcurrentLists = _concurrentLists, ReadsOpenApi = _readsOpenApi, Reflector = new ReflectorOptions { Jitter = () => 0 }, Problem = problem => Problems.Enqueue(problem.Message) }, _time);
         Running = _reflectors.RunAsync(_life.Token);
         _asked = asked;
     }

@@ -123,6 +123,25 @@ public sealed class DiscoveryTests
     }
 
     [Fact]
+    public async Task A_server_that_does_not_answer_for_its_OpenAPI_documents_keeps_no_new_type_waiting()
+    {
+        const int documents = 100;
+        await using var rig = await ClusterRig.StartAsync(readsOpenApi: true, prepare: server =>
+        {
+            var paths = Enumerable.Range(0, documents).Select(number => $"\"apis/g{number}/v1\":{{\"serverRelativeURL\":\"/openapi/v3/apis/g{number}/v1?hash=1\"}}");
+            server.OpenApi["openapi/v3"] = $"{{\"paths\":{{{string.Join(',', paths)}}}}}";
+            server.Faults.Always("list v1", Fault.NoAnswer);
+        });
+        await rig.UntilAsync(() => Asked() > 0);
+        rig.Server.AddCustomType(Widget);
+        rig.Server.Model.Put(Widgets, "shop", "w", "");
+        await rig.UntilAsync(() => rig.IsWatching(Widgets));
+        Assert.InRange(Asked(), 1, documents - 1);
+
+        int Asked() => rig.Server.Requests.Count(request => request.Path.StartsWith("openapi/v3/apis/", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_type_whose_preferred_version_is_removed_is_watched_on_in_another_one_without_a_list()
     {
         var type = Widget;
