@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json.Nodes;
 using Replicator.Core.Storage;
 using Replicator.EndToEnd.Tests.Stores;
@@ -23,8 +22,8 @@ public sealed class KilledOverRabbitMqTests(StoreServers servers, RabbitMqFixtur
     public async Task A_pipeline_killed_again_and_again_and_its_broker_too_leaves_out_no_change_and_reorders_none(string engine)
     {
         var broker = rabbit.Required;
-        var kills = int.TryParse(Environment.GetEnvironmentVariable("REPLICATOR_TEST_KILLS"), NumberStyles.None, CultureInfo.InvariantCulture, out var given) ? given : UsualKills;
-        var random = Seeded();
+        var kills = Killing.Times(UsualKills);
+        var random = Killing.Seeded(output);
         using var folder = new TemporaryFolder();
         var place = await servers.CreateAsync(engine, folder.File("data"));
         await using var subscriber = await RabbitSubscriber.BindAsync(broker.Port, "shop.#", Cancel);
@@ -105,12 +104,5 @@ public sealed class KilledOverRabbitMqTests(StoreServers servers, RabbitMqFixtur
             }
         }
         return ids;
-    }
-
-    Random Seeded()
-    {
-        var seed = int.TryParse(Environment.GetEnvironmentVariable("REPLICATOR_TEST_SEED"), NumberStyles.None, CultureInfo.InvariantCulture, out var given) ? given : Random.Shared.Next();
-        output.WriteLine($"REPLICATOR_TEST_SEED={seed}");
-        return new Random(seed);
     }
 }

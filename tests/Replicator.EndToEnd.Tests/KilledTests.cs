@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Replicator.Storage.Sqlite;
 using Replicator.TestKit;
 using Xunit;
@@ -16,7 +15,7 @@ public sealed class KilledTests(ITestOutputHelper output)
     public async Task The_whole_pipeline_killed_fifty_times_while_a_replay_runs_loses_nothing_and_doubles_nothing()
     {
         const int kills = 55;
-        var random = Seeded();
+        var random = Killing.Seeded(output);
         using var folder = new TemporaryFolder();
         var data = folder.File("data");
         await using var replay = await SteeredReplay.StartAsync(folder.File("kubeconfig"));
@@ -68,7 +67,7 @@ public sealed class KilledTests(ITestOutputHelper output)
     public async Task Killed_while_the_first_lists_are_taken_it_begins_them_again()
     {
         const int kills = 8;
-        var random = Seeded();
+        var random = Killing.Seeded(output);
         using var folder = new TemporaryFolder();
         var data = folder.File("data");
         await using var replay = await SteeredReplay.StartAsync(folder.File("kubeconfig"));
@@ -92,7 +91,7 @@ public sealed class KilledTests(ITestOutputHelper output)
     [Fact]
     public async Task An_import_killed_at_any_instant_is_simply_repeated()
     {
-        var random = Seeded();
+        var random = Killing.Seeded(output);
         using var folder = new TemporaryFolder();
         string[] Import(string into) => ["import", TestRecordings.Shop, "--cluster", "shop", "--data", folder.File(into)];
         Assert.Equal(0, (await ReplicatorProcess.RunAsync(folder.Path, Import("whole"))).ExitCode);
@@ -129,7 +128,7 @@ public sealed class KilledTests(ITestOutputHelper output)
     [Fact]
     public async Task A_killed_rebuild_goes_on_and_readers_keep_the_old_projection_until_it_is_done()
     {
-        var random = Seeded();
+        var random = Killing.Seeded(output);
         using var folder = new TemporaryFolder();
         var data = folder.File("data");
         await using (var opened = await SqliteDataFolder.OpenAsync(data))
@@ -196,11 +195,4 @@ public sealed class KilledTests(ITestOutputHelper output)
     }
 
     static long LogLength(string data) => new FileInfo(Path.Combine(data, "log.db-wal")) is { Exists: true } file ? file.Length : 0;
-
-    Random Seeded()
-    {
-        var seed = int.TryParse(Environment.GetEnvironmentVariable("REPLICATOR_TEST_SEED"), NumberStyles.None, CultureInfo.InvariantCulture, out var given) ? given : Random.Shared.Next();
-        output.WriteLine($"REPLICATOR_TEST_SEED={seed}");
-        return new Random(seed);
-    }
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Net;
 using System.Text.Json.Nodes;
 using Replicator.Core.Storage;
@@ -22,8 +21,8 @@ public sealed class KilledOverServersTests(StoreServers servers, ITestOutputHelp
     [InlineData("eventstoredb")]
     public async Task The_pipeline_and_its_log_killed_again_and_again_while_a_replay_runs_lose_nothing_and_double_nothing(string engine)
     {
-        var kills = int.TryParse(Environment.GetEnvironmentVariable("REPLICATOR_TEST_KILLS"), NumberStyles.None, CultureInfo.InvariantCulture, out var given) ? given : UsualKills;
-        var random = Seeded();
+        var kills = Killing.Times(UsualKills);
+        var random = Killing.Seeded(output);
         using var folder = new TemporaryFolder();
         var place = await servers.CreateAsync(engine, folder.File("data"));
         await using var replay = await SteeredReplay.StartAsync(folder.File("kubeconfig"));
@@ -162,12 +161,5 @@ public sealed class KilledOverServersTests(StoreServers servers, ITestOutputHelp
                 await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Cancel);
             }
         }
-    }
-
-    Random Seeded()
-    {
-        var seed = int.TryParse(Environment.GetEnvironmentVariable("REPLICATOR_TEST_SEED"), NumberStyles.None, CultureInfo.InvariantCulture, out var given) ? given : Random.Shared.Next();
-        output.WriteLine($"REPLICATOR_TEST_SEED={seed}");
-        return new Random(seed);
     }
 }

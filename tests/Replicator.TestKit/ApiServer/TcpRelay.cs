@@ -1,26 +1,21 @@
 using System.Net;
 using System.Net.Sockets;
+using Replicator.TestKit.Network;
 
 namespace Replicator.TestKit.ApiServer;
 
 /// <summary>Stands between client and server with the means of a bad network: connections that are reset, refused, frozen half-open, or that carry a few bytes at a time. Its address outlives the server behind it.</summary>
 public sealed class TcpRelay : IAsyncDisposable
 {
-    readonly TcpListener _listener = new(IPAddress.Loopback, 0);
-    readonly CancellationTokenSource _stop = new();
     readonly Lock _gate = new();
     readonly HashSet<Pair> _pairs = [];
-    readonly Task _accepting;
+    readonly LoopbackListener _listener;
     IPEndPoint? _target;
 
-    public TcpRelay()
-    {
-        _listener.Start();
-        _accepting = AcceptAsync();
-    }
+    public TcpRelay() => _listener = new LoopbackListener(Accept);
 
     /// <summary>Where clients connect.</summary>
-    public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
+    public int Port => _listener.Port;
 
     /// <summary>The server behind it; null while there is none: connections are reset.</summary>
     public IPEndPoint? Target
@@ -67,49 +62,34 @@ public sealed class TcpRelay : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _stop.CancelAsync();
-        _listener.Stop();
+        await _listener.DisposeAsync();
         Cut();
-        await _accepting;
         Task[] running;
         lock (_gate)
             running = [.. _pairs.Select(pair => pair.Running)];
         await Task.WhenAll(running);
-        _stop.Dispose();
     }
 
-    async Task AcceptAsync()
+    void Accept(Socket client)
     {
-        while (!_stop.IsCancellationRequested)
+        Accepted++;
+        if (Target is not { } target)
         {
-            Socket client;
-            try
-            {
-                client = await _listener.AcceptSocketAsync(_stop.Token);
-            }
-            catch (Exception exception) when (exception is OperationCanceledException or SocketException or ObjectDisposedException)
-            {
-                return;
-            }
-            Accepted++;
-            if (Target is not { } target)
-            {
-                client.LingerState = new LingerOption(true, 0);
-                client.Dispose();
-                continue;
-            }
-            var pair = new Pair(client);
-            lock (_gate)
-                _pairs.Add(pair);
-            pair.Running = RunAsync(pair, target);
+            client.LingerState = new LingerOption(true, 0);
+            client.Dispose();
+            return;
         }
+        var pair = new Pair(client);
+        lock (_gate)
+            _pairs.Add(pair);
+        pair.Running = RunAsync(pair, target);
     }
 
     async Task RunAsync(Pair pair, IPEndPoint target)
     {
         try
         {
-            await pair.Server.ConnectAsync(target, _stop.Token);
+            await pair.Server.ConnectAsync(target, _listener.Stopping);
             await Task.WhenAll(PumpAsync(pair.Client, pair.Server, pair), PumpAsync(pair.Server, pair.Client, pair));
         }
         catch (Exception exception) when (exception is OperationCanceledException or SocketException or ObjectDisposedException)

@@ -7,11 +7,9 @@ namespace Replicator.TestKit.Network;
 /// <summary>A wire between a client and a server that a test can cut.</summary>
 public sealed class TcpProxy : IAsyncDisposable
 {
-    readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     readonly ConcurrentDictionary<Socket, bool> _sockets = [];
-    readonly CancellationTokenSource _stopping = new();
     readonly EndPoint _target;
-    readonly Task _accepting;
+    readonly LoopbackListener _listener;
     long _forwarded;
     volatile bool _refuses, _mutes;
     TaskCompletionSource? _held;
@@ -26,13 +24,11 @@ public sealed class TcpProxy : IAsyncDisposable
     public TcpProxy(EndPoint target)
     {
         _target = target;
-        _listener.Start();
-        Port = ((IPEndPoint)_listener.LocalEndpoint).Port;
-        _accepting = AcceptAsync();
+        _listener = new LoopbackListener(Accept);
     }
 
     /// <summary>Where clients connect.</summary>
-    public int Port { get; }
+    public int Port => _listener.Port;
 
     /// <summary>How many connections there have been.</summary>
     public int Connections { get; private set; }
@@ -69,32 +65,17 @@ public sealed class TcpProxy : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _stopping.CancelAsync();
-        _listener.Dispose();
+        await _listener.DisposeAsync();
         Cut();
-        await _accepting;
-        _stopping.Dispose();
     }
 
-    async Task AcceptAsync()
+    void Accept(Socket client)
     {
-        while (!_stopping.IsCancellationRequested)
-        {
-            Socket client;
-            try
-            {
-                client = await _listener.AcceptSocketAsync(_stopping.Token);
-            }
-            catch (Exception exception) when (exception is OperationCanceledException or ObjectDisposedException or SocketException)
-            {
-                return;
-            }
-            _sockets[client] = true;
-            if (_refuses)
-                Drop(client);
-            else
-                _ = ServeAsync(client);
-        }
+        _sockets[client] = true;
+        if (_refuses)
+            Drop(client);
+        else
+            _ = ServeAsync(client);
     }
 
     async Task ServeAsync(Socket client)
@@ -106,7 +87,7 @@ public sealed class TcpProxy : IAsyncDisposable
         try
         {
             await PassAsync();
-            await server.ConnectAsync(_target, _stopping.Token);
+            await server.ConnectAsync(_target, _listener.Stopping);
             await Task.WhenAny(PumpAsync(client, server, count: true), PumpAsync(server, client, count: false));
         }
         finally
@@ -120,7 +101,7 @@ public sealed class TcpProxy : IAsyncDisposable
     async Task PumpAsync(Socket from, Socket to, bool count)
     {
         var buffer = new byte[64 * 1024];
-        while (await from.ReceiveAsync(buffer, _stopping.Token) is > 0 and var read)
+        while (await from.ReceiveAsync(buffer, _listener.Stopping) is > 0 and var read)
         {
             if (count)
                 Interlocked.Add(ref _forwarded, read);
@@ -128,12 +109,12 @@ public sealed class TcpProxy : IAsyncDisposable
                 continue;
             await PassAsync();
             for (var sent = 0; sent < read;)
-                sent += await to.SendAsync(buffer.AsMemory(sent, read - sent), _stopping.Token);
+                sent += await to.SendAsync(buffer.AsMemory(sent, read - sent), _listener.Stopping);
         }
     }
 
     /// <summary>Waits while the wire holds what is on it.</summary>
-    Task PassAsync() => Volatile.Read(ref _held)?.Task.WaitAsync(_stopping.Token) ?? Task.CompletedTask;
+    Task PassAsync() => Volatile.Read(ref _held)?.Task.WaitAsync(_listener.Stopping) ?? Task.CompletedTask;
 
     void Drop(Socket socket)
     {

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Collections.Concurrent;
-using System.Net;
 using System.Net.Sockets;
+using Replicator.TestKit.Network;
 
 namespace Replicator.TestKit.Rabbit;
 
@@ -10,12 +10,10 @@ public sealed class SilentBroker : IAsyncDisposable
 {
     const int FrameHeader = 7;
 
-    readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     readonly ConcurrentBag<Socket> _sockets = [];
-    readonly CancellationTokenSource _stopping = new();
     readonly int _target;
     readonly AmqpStep _step;
-    readonly Task _accepting;
+    readonly LoopbackListener _listener;
     int _until;
 
     /// <summary>A wire to a broker on this machine.</summary>
@@ -25,13 +23,11 @@ public sealed class SilentBroker : IAsyncDisposable
     public SilentBroker(int target, AmqpStep step, int nth)
     {
         (_target, _step, _until) = (target, step, nth);
-        _listener.Start();
-        Port = ((IPEndPoint)_listener.LocalEndpoint).Port;
-        _accepting = AcceptAsync();
+        _listener = new LoopbackListener(Accept);
     }
 
     /// <summary>Where clients connect.</summary>
-    public int Port { get; }
+    public int Port => _listener.Port;
 
     /// <summary>Whether the step has come.</summary>
     public bool HasFallenSilent => Volatile.Read(ref _until) <= 0;
@@ -39,31 +35,16 @@ public sealed class SilentBroker : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        await _stopping.CancelAsync();
-        _listener.Dispose();
+        await _listener.DisposeAsync();
         foreach (var socket in _sockets)
             socket.Dispose();
-        await _accepting;
-        _stopping.Dispose();
     }
 
-    async Task AcceptAsync()
+    void Accept(Socket client)
     {
-        while (!_stopping.IsCancellationRequested)
-        {
-            Socket client;
-            try
-            {
-                client = await _listener.AcceptSocketAsync(_stopping.Token);
-            }
-            catch (Exception exception) when (exception is OperationCanceledException or ObjectDisposedException or SocketException)
-            {
-                return;
-            }
-            client.NoDelay = true;
-            _sockets.Add(client);
-            _ = ServeAsync(client);
-        }
+        client.NoDelay = true;
+        _sockets.Add(client);
+        _ = ServeAsync(client);
     }
 
     async Task ServeAsync(Socket client)
@@ -75,7 +56,7 @@ public sealed class SilentBroker : IAsyncDisposable
         var silent = new TaskCompletionSource();
         try
         {
-            await server.ConnectAsync("127.0.0.1", _target, _stopping.Token);
+            await server.ConnectAsync("127.0.0.1", _target, _listener.Stopping);
             if (await Task.WhenAny(RequestAsync(client, server, silent), AnswerAsync(server, client, silent.Task)) is { IsCompletedSuccessfully: true } && silent.Task.IsCompleted)
                 return;
         }
@@ -94,7 +75,7 @@ public sealed class SilentBroker : IAsyncDisposable
         var buffer = new byte[256 * 1024];
         var length = 0;
         var isFirst = true;
-        while (await client.ReceiveAsync(buffer.AsMemory(length), _stopping.Token) is > 0 and var read)
+        while (await client.ReceiveAsync(buffer.AsMemory(length), _listener.Stopping) is > 0 and var read)
         {
             length += read;
             var taken = 0;
@@ -122,19 +103,19 @@ public sealed class SilentBroker : IAsyncDisposable
     async Task AnswerAsync(Socket server, Socket client, Task silent)
     {
         var buffer = new byte[64 * 1024];
-        while (await server.ReceiveAsync(buffer, _stopping.Token) is > 0 and var read)
+        while (await server.ReceiveAsync(buffer, _listener.Stopping) is > 0 and var read)
         {
             if (!silent.IsCompleted)
                 await SendAsync(client, buffer.AsMemory(0, read));
         }
         // A server that gives its client up says so to nobody here.
         if (silent.IsCompleted)
-            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, _stopping.Token);
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, _listener.Stopping);
     }
 
     async Task SendAsync(Socket to, ReadOnlyMemory<byte> bytes)
     {
         while (!bytes.IsEmpty)
-            bytes = bytes[await to.SendAsync(bytes, _stopping.Token)..];
+            bytes = bytes[await to.SendAsync(bytes, _listener.Stopping)..];
     }
 }
