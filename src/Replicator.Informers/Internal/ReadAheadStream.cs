@@ -4,8 +4,8 @@ namespace Replicator.Informers;
 
 /// <summary>Reads from a connection as much as has come, whatever is asked for; writes go straight through. One reader and one writer may use it at a time, as with any connection.</summary>
 /// <remarks>
-/// A watch comes as one HTTP chunk for each change, and the client asks for the head of a chunk and its body by themselves: two system calls for each change, which is more than it takes to parse it. A connection on
-/// which little comes holds no buffer while it waits: there may be hundreds of them.
+/// A watch comes as one HTTP chunk for each change, and the client asks for the head of a chunk and its body by themselves: two system calls for each change, which is more than it takes to parse it. There may be
+/// hundreds of connections on which little comes: one holds a buffer while it waits only where much came the last time.
 /// </remarks>
 sealed class ReadAheadStream(Stream connection) : Stream
 {
