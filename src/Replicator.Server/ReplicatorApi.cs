@@ -47,7 +47,7 @@ public static class ReplicatorApi
         lifetime.ApplicationStopped.Register(() => machine.DisposeAsync().AsTask().GetAwaiter().GetResult());
         new AsOfEndpoints(machine, time, lifetime.ApplicationStopping).Map(routes);
         new MaintenanceEndpoints(allEvents, projector).Map(routes);
-        routes.MapReplicatorHealth(allEvents, allSnapshots, health);
+        routes.MapReplicatorHealth(allEvents, allSnapshots, health, time);
         routes.MapOpenApi("/openapi/{documentName}.json");
     }
 
@@ -57,16 +57,17 @@ public static class ReplicatorApi
     /// <param name="snapshots">The projection.</param>
     /// <param name="projector">What keeps the projection; null where another process does.</param>
     /// <param name="health">How the parts of this process stand.</param>
-    public static void MapReplicatorProcess(this IEndpointRouteBuilder routes, IEventStore events, ISnapshotStore snapshots, Projector? projector, ReplicatorHealth health)
+    /// <param name="time">The clock by which a store has answered in time.</param>
+    public static void MapReplicatorProcess(this IEndpointRouteBuilder routes, IEventStore events, ISnapshotStore snapshots, Projector? projector, ReplicatorHealth health, TimeProvider time)
     {
         if (projector is not null)
             new MaintenanceEndpoints(events, projector).Map(routes);
-        routes.MapReplicatorHealth(events, snapshots, health);
+        routes.MapReplicatorHealth(events, snapshots, health, time);
     }
 
-    static void MapReplicatorHealth(this IEndpointRouteBuilder routes, IEventStore events, ISnapshotStore snapshots, ReplicatorHealth health)
+    static void MapReplicatorHealth(this IEndpointRouteBuilder routes, IEventStore events, ISnapshotStore snapshots, ReplicatorHealth health, TimeProvider time)
     {
-        new HealthEndpoints(events, snapshots, health).Map(routes);
+        new HealthEndpoints(events, snapshots, health, time).Map(routes);
         new DoctorEndpoint(health).Map(routes);
     }
 

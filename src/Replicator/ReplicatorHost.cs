@@ -22,7 +22,8 @@ sealed class ReplicatorHost : IAsyncDisposable
 {
     const int LocalTokenBytes = 32;
 
-    static readonly TimeSpan RestartDelay = TimeSpan.FromSeconds(5);
+    static readonly TimeSpan FirstRestartDelay = TimeSpan.FromMilliseconds(200);
+    static readonly TimeSpan LongestRestartDelay = TimeSpan.FromSeconds(5);
 
     readonly WebApplication _app;
     readonly CancellationTokenSource _stopping = new();
@@ -179,7 +180,7 @@ sealed class ReplicatorHost : IAsyncDisposable
         if (Roles.HasFlag(Roles.Api))
             _app.MapReplicatorApi(Data.Events, Data.Snapshots, Data.Checkpoints, _projector, Health, TimeProvider.System, access);
         else
-            _app.MapReplicatorProcess(Data.Events, Data.Snapshots, _projector, Health);
+            _app.MapReplicatorProcess(Data.Events, Data.Snapshots, _projector, Health, TimeProvider.System);
     }
 
     void Run()
@@ -210,11 +211,13 @@ sealed class ReplicatorHost : IAsyncDisposable
     /// <summary>Runs a part until the process ends. One that fails says so in the health, and is tried again: what it follows is the log, so nothing is lost meanwhile.</summary>
     async Task RunAsync(string part, Func<CancellationToken, Task> run)
     {
+        var (fault, delay) = ((string?)null, FirstRestartDelay);
         while (!_stopping.IsCancellationRequested)
         {
+            var started = TimeProvider.System.GetTimestamp();
             try
             {
-                await Task.Run(() => run(_stopping.Token), _stopping.Token);
+                await Task.Run(ResumeAsync, _stopping.Token);
             }
             catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
             {
@@ -222,11 +225,28 @@ sealed class ReplicatorHost : IAsyncDisposable
             }
             catch (Exception exception)
             {
-                Health.Report(part, exception.Message);
-                Log.LogError("{Part}: {Fault}", part, exception.Message);
-                await Task.Delay(RestartDelay, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                Health.Report(part, null);
+                // A store that is away for an hour is one line, not one for each try.
+                if (exception.Message != fault)
+                    Log.LogError("{Part}: {Fault}", part, exception.Message);
+                Health.Report(part, fault = exception.Message);
+                if (TimeProvider.System.GetElapsedTime(started) > LongestRestartDelay)
+                    delay = FirstRestartDelay;
+                await Task.Delay(delay, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                delay = TimeSpan.FromTicks(Math.Min(delay.Ticks * 2, LongestRestartDelay.Ticks));
             }
+        }
+
+        async Task ResumeAsync()
+        {
+            if (fault is not null)
+            {
+                // The fault stands until what the part works on answers again.
+                await Data.Snapshots.GetCheckpointAsync(_stopping.Token);
+                await Data.Events.GetHeadAsync(_stopping.Token);
+                Health.Report(part, fault = null);
+                Log.LogWarning("{Part}: log and projection answer again; it goes on", part);
+            }
+            await run(_stopping.Token);
         }
     }
 

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using Replicator.Core.Storage;
 using Replicator.EndToEnd.Tests.Stores;
 using Replicator.TestKit;
 using Replicator.TestKit.Rabbit;
@@ -59,24 +58,8 @@ public sealed class KilledOverRabbitMqTests(StoreServers servers, RabbitMqFixtur
             Assert.Equal(0, await up.InterruptAsync());
         }
 
-        var log = await ReadLogAsync(place);
-        await subscriber.ConsumeAsync(Cancel);
-        await Eventually.HoldsAsync(() => subscriber.Received.Select(message => message.Id).Distinct().Count() >= log.Count, Cancel);
-        var (bodies, latest, repeated) = (new Dictionary<string, string>(), new Dictionary<string, long>(), 0);
-        foreach (var message in subscriber.Received)
-        {
-            Assert.Equal(log[message.Position], message.Id);
-            if (!bodies.TryAdd(message.Id!, message.Body.GetRawText()))
-            {
-                repeated++;
-                Assert.Equal(bodies[message.Id!], message.Body.GetRawText());
-                continue;
-            }
-            Assert.True(message.Revision > latest.GetValueOrDefault(message.Object, -1), $"{message.Object}: revision {message.Revision} came after {latest.GetValueOrDefault(message.Object, -1)}.");
-            latest[message.Object] = message.Revision;
-        }
-        Assert.Equal(log.Values.Order(StringComparer.Ordinal), bodies.Keys.Order(StringComparer.Ordinal));
-        output.WriteLine($"{log.Count} events on the bus after {kills} kills, {repeated} of them came again");
+        var (events, repeated) = await CarriedLog.AssertCarriedAsync(subscriber, place);
+        output.WriteLine($"{events} events on the bus after {kills} kills, {repeated} of them came again");
     }
 
     static ReplicatorProcess Up(string folder, StorePlace place, int port) => ReplicatorProcess.Start(folder, new Dictionary<string, string>(place.Environment)
@@ -88,21 +71,4 @@ public sealed class KilledOverRabbitMqTests(StoreServers servers, RabbitMqFixtur
 
     static async Task<long> PositionAsync(HttpClient client, string name) =>
         JsonNode.Parse(await client.GetStringAsync(new Uri("api/v1/clusters", UriKind.Relative), Cancel))![name]!.GetValue<long>();
-
-    /// <summary>The ids of the log's events by position.</summary>
-    static async Task<Dictionary<long, string>> ReadLogAsync(StorePlace place)
-    {
-        var (events, _, _, opened) = await place.OpenAsync();
-        await using var closing = opened;
-        var ids = new Dictionary<long, string>();
-        await foreach (var page in events.ReadAllAsync(0, new ReadOptions(States: false), Cancel))
-        {
-            using (page)
-            {
-                foreach (var recorded in page.Events)
-                    ids.Add(recorded.Position, recorded.Id.ToString());
-            }
-        }
-        return ids;
-    }
 }

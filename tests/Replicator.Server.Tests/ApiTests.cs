@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using Replicator.Core.Recording;
+using Replicator.Core.Storage;
 using Replicator.TestKit;
 using Xunit;
 
@@ -239,6 +240,44 @@ public sealed class ApiTests
         Assert.Equal(HttpStatusCode.OK, (await rig.SendAsync("healthz")).Status);
         rig.Health.Report("projector", null);
         Assert.Equal(HttpStatusCode.OK, (await rig.SendAsync("readyz")).Status);
+    }
+
+    [Fact]
+    public async Task A_store_that_is_away_or_silent_is_named_by_readiness_within_seconds()
+    {
+        await using var rig = await ApiRig.StartAsync();
+        rig.Events.Away = () => Task.FromException<long>(new StoreUnavailableException("PostgreSQL at db:5432 cannot be reached"));
+        Assert.Equal("PostgreSQL at db:5432 cannot be reached", await FaultAsync(rig.SendAsync("readyz")));
+
+        var silent = new TaskCompletionSource<long>();
+        var asked = new TaskCompletionSource();
+        rig.Events.Away = () =>
+        {
+            asked.TrySetResult();
+            return silent.Task;
+        };
+        var asking = rig.SendAsync("readyz");
+        await asked.Task.WaitAsync(Cancel);
+        await Eventually.HoldsAsync(() =>
+        {
+            rig.Clock.Advance(TimeSpan.FromSeconds(1));
+            return asking.IsCompleted;
+        }, Cancel);
+        Assert.StartsWith("the event store has not answered within 3 s", await FaultAsync(asking), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.OK, (await rig.SendAsync("healthz")).Status);
+
+        silent.SetResult(0);
+        rig.Events.Away = null;
+        Assert.Equal(HttpStatusCode.OK, (await rig.SendAsync("readyz")).Status);
+
+        static async Task<string> FaultAsync(Task<(HttpStatusCode Status, string Text, string? ContentType)> asking)
+        {
+            var (status, text, _) = await asking;
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, status);
+            var answer = JsonNode.Parse(text)!;
+            Assert.Equal(("degraded", null, true), (answer["status"]!.GetValue<string>(), answer["head"]?.GetValue<long>(), answer["checkpoint"] is not null));
+            return answer["faults"]!["log"]!.GetValue<string>();
+        }
     }
 
     [Theory]

@@ -4,7 +4,7 @@ using Replicator.Core.Storage;
 
 namespace Replicator.Server.Tests;
 
-/// <summary>Knows how far the log was read.</summary>
+/// <summary>Knows how far the log was read, and may be away.</summary>
 sealed class CountingEventStore(IEventStore inner) : IEventStore
 {
     /// <summary>The last position that any read of the whole log has delivered.</summary>
@@ -25,7 +25,10 @@ sealed class CountingEventStore(IEventStore inner) : IEventStore
 
     public IAsyncEnumerable<EventPage> SubscribeAsync(long after, ReadOptions options, CancellationToken cancellationToken) => inner.SubscribeAsync(after, options, cancellationToken);
 
-    public ValueTask<long> GetHeadAsync(CancellationToken cancellationToken) => inner.GetHeadAsync(cancellationToken);
+    /// <summary>What whoever asks where the log ends gets in place of an answer; null for the answer.</summary>
+    public Func<Task<long>>? Away { get; set; }
+
+    public ValueTask<long> GetHeadAsync(CancellationToken cancellationToken) => Away is { } away ? new ValueTask<long>(away()) : inner.GetHeadAsync(cancellationToken);
 
     public ValueTask<IReadOnlyList<StreamInfo>> ListStreamsAsync(string prefix, CancellationToken cancellationToken) => inner.ListStreamsAsync(prefix, cancellationToken);
 
