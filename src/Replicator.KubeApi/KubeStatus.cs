@@ -48,22 +48,6 @@ static class KubeStatus
         await context.Response.Body.WriteAsync(Create(code, reason, message, details), context.RequestAborted).ConfigureAwait(false);
     }
 
-    /// <summary>What a list or watch from the future gets: the server may only be behind, so the client is to try again.</summary>
-    public static Task TooLargeAsync(HttpContext context, string version, string current)
-    {
-        context.Response.Headers.RetryAfter = "1";
-        return WriteAsync(context, StatusCodes.Status504GatewayTimeout, "Timeout", $"Timeout: Too large resource version: {version}, current: {current}", json =>
-        {
-            json.WriteStartArray("causes"u8);
-            json.WriteStartObject();
-            json.WriteString("reason"u8, "ResourceVersionTooLarge");
-            json.WriteString("message"u8, "Too large resource version");
-            json.WriteEndObject();
-            json.WriteEndArray();
-            json.WriteNumber("retryAfterSeconds"u8, 1);
-        });
-    }
-
     public static Task NotFoundAsync(HttpContext context, ResourceType type, string name) =>
         WriteAsync(context, StatusCodes.Status404NotFound, "NotFound", $"{type.GroupResource} \"{name}\" not found", json =>
         {
@@ -72,6 +56,4 @@ static class KubeStatus
                 json.WriteString("group"u8, type.Group);
             json.WriteString("kind"u8, type.Resource);
         });
-
-    public static byte[] Expired(string version, string oldest) => Create(StatusCodes.Status410Gone, "Expired", $"too old resource version: {version} ({oldest})");
 }

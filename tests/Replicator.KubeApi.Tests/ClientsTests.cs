@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using k8s;
 using k8s.Models;
 using Replicator.TestKit;
@@ -80,7 +81,45 @@ public sealed class ClientsTests : IDisposable
         Assert.Equal(pods, (await expired).Split('\n', StringSplitOptions.RemoveEmptyEntries));
     }
 
-    async Task<string> KubectlAsync(params string[] arguments)
+    [Fact]
+    public async Task Kubectl_prints_what_it_printed_when_the_recording_was_made_ages_too()
+    {
+        const string folder = "03-incident";
+        await using var rig = await ReplayRig.StartAsync();
+        rig.Server.WriteKubeconfig(_folder.File("kubeconfig"));
+        var moment = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(TestRecordings.Shop, "golden", "index.json"), Cancel))!.AsArray().Single(moment => moment!["folder"]!.GetValue<string>() == folder)!;
+        var (from, to) = (DateTimeOffset.UnixEpoch.AddSeconds(moment["from"]!.GetValue<double>()), DateTimeOffset.UnixEpoch.AddSeconds(moment["to"]!.GetValue<double>()));
+        await rig.PlayUntilAsync(from);
+        // The commands ran one after the other in two seconds in which a crash loop went on and ages grew; each is tried from where the one before it was right.
+        foreach (var (name, line) in moment["commands"]!.AsObject().Where(command => command.Key is "nodes-wide" or "pods-all" or "pods-wide" or "svc" or "selector" or "fields" or "apps"))
+        {
+            var expected = await File.ReadAllTextAsync(Path.Combine(TestRecordings.Shop, "golden", folder, $"{name}.out"), Cancel);
+            var arguments = line!.GetValue<string>().Split(' ')[1..];
+            var printed = await KubectlAsync(arguments);
+            while (printed != expected && rig.Server.Now < to)
+            {
+                await rig.PlayUntilAsync(rig.Server.Now + TimeSpan.FromMilliseconds(50));
+                printed = await KubectlAsync(arguments);
+            }
+            Assert.Equal(expected, printed);
+        }
+    }
+
+    [Fact]
+    public async Task Kubectl_may_read_a_replay_and_is_told_why_it_may_not_change_it()
+    {
+        const string refusal = "this is a replay of the recording 'shop': it can be read and not changed";
+        await using var rig = await ReplayRig.StartAsync();
+        rig.Server.WriteKubeconfig(_folder.File("kubeconfig"));
+        Assert.Equal("yes\n", await KubectlAsync("auth", "can-i", "list", "pods", "-n", "shop"));
+        Assert.Equal($"no - {refusal}\n", await KubectlAsync(1, "auth", "can-i", "delete", "pods", "-n", "shop"));
+        Assert.Contains("[get list watch]", await KubectlAsync("auth", "can-i", "--list"), StringComparison.Ordinal);
+        Assert.Contains(refusal, await KubectlAsync(1, "delete", "node", "node-001", "--wait=false"), StringComparison.Ordinal);
+    }
+
+    Task<string> KubectlAsync(params string[] arguments) => KubectlAsync(0, arguments);
+
+    async Task<string> KubectlAsync(int code, params string[] arguments)
     {
         using var kubectl = new System.Diagnostics.Process
         {
@@ -92,7 +131,7 @@ public sealed class ClientsTests : IDisposable
         kubectl.Start();
         var (output, errors) = (kubectl.StandardOutput.ReadToEndAsync(Cancel), kubectl.StandardError.ReadToEndAsync(Cancel));
         await kubectl.WaitForExitAsync(Cancel);
-        Assert.True(kubectl.ExitCode == 0 || arguments.Contains("--watch"), $"kubectl {string.Join(' ', arguments)}: {await errors}");
-        return await output;
+        Assert.True(kubectl.ExitCode == code || arguments.Contains("--watch"), $"kubectl {string.Join(' ', arguments)}: {await errors}");
+        return code == 0 ? await output : await output + await errors;
     }
 }

@@ -36,7 +36,7 @@ public sealed class PastWatchTests(PastShop shop) : IClassFixture<PastShop>
         Assert.All(lines, line => Assert.Equal("ADDED", line["type"]!.GetValue<string>()));
         Assert.Equal(pods.Select(pod => pod!.ToJsonString()), lines.Select(line => line["object"]!.ToJsonString()));
         var bookmark = (await watch.ReadAsync())!;
-        Assert.Equal("""{"type":"BOOKMARK","object":{"apiVersion":"v1","kind":"Pod","metadata":{"resourceVersion":"1090","annotations":{"k8s.io/initial-events-end":"true"}}}}""", bookmark.ToJsonString());
+        Assert.Equal("""{"type":"BOOKMARK","object":{"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"1090","annotations":{"k8s.io/initial-events-end":"true"}}}}""", bookmark.ToJsonString());
         Assert.Equal(RecordedLines.Read("core_v1_pods").First(line => line.IsLive && line.Type != "BOOKMARK" && Number(line.Version) > 1090).Event.ToJsonString().Length, (await watch.ReadAsync())!.ToJsonString().Length);
     }
 

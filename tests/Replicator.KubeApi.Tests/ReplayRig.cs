@@ -9,6 +9,8 @@ namespace Replicator.KubeApi.Tests;
 /// <summary>A replay whose clock stands until the test moves it.</summary>
 sealed class ReplayRig : IAsyncDisposable
 {
+    (DateTimeOffset Recorded, DateTimeOffset Clock)? _begin;
+
     ReplayRig(FakeTimeProvider clock, ReplayServer server) => (Clock, Server, Client) = (clock, server, new HttpClient { BaseAddress = server.Url, Timeout = Timeout.InfiniteTimeSpan });
 
     public FakeTimeProvider Clock { get; }
@@ -36,6 +38,25 @@ sealed class ReplayRig : IAsyncDisposable
         }
     }
 
+    /// <summary>Plays up to a moment of the recording, at its own speed; it must not have been played otherwise.</summary>
+    public async Task PlayUntilAsync(DateTimeOffset moment)
+    {
+        await Server.Began;
+        _begin ??= (Server.Now, Clock.GetUtcNow());
+        var (recorded, since) = _begin.Value;
+        for (var left = moment - recorded - (Clock.GetUtcNow() - since); left > TimeSpan.Zero; left -= TimeSpan.FromMilliseconds(100))
+        {
+            Clock.Advance(left < TimeSpan.FromMilliseconds(100) ? left : TimeSpan.FromMilliseconds(100));
+            await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System, Cancel);
+        }
+        // A timer that was set while the clock moved is late, and set for now.
+        await Eventually.HoldsAsync(() =>
+        {
+            Clock.Advance(TimeSpan.Zero);
+            return Server.Now >= moment;
+        }, Cancel, () => $"{Server.Now:O} is played of {moment:O}.");
+    }
+
     /// <summary>Plays all that is left.</summary>
     public async Task PlayToEndAsync()
     {
@@ -61,9 +82,12 @@ sealed class ReplayRig : IAsyncDisposable
     }
 
     /// <summary>Opens a watch; its answer has begun when this returns.</summary>
-    public async Task<OpenWatch> WatchAsync(string path)
+    public async Task<OpenWatch> WatchAsync(string path, string? accept = null)
     {
-        var response = await Client.GetAsync(new Uri(path, UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, Cancel);
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        if (accept is not null)
+            request.Headers.TryAddWithoutValidation("Accept", accept);
+        var response = await Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Cancel);
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         return new OpenWatch(response, new StreamReader(await response.Content.ReadAsStreamAsync(Cancel)));
     }

@@ -27,7 +27,10 @@ public sealed partial class ReplayServerTests
         await rig.PlayToEndAsync();
         foreach (var root in (string[])["api", "apis"])
             Assert.True(JsonNode.DeepEquals(RecordedLines.Document($"{root}.aggregated"), await rig.GetAsync(root, Aggregated)), root);
-        Assert.True(JsonNode.DeepEquals(RecordedLines.Document("api"), await rig.GetAsync("api")));
+        var (recorded, plain) = (RecordedLines.Document("api"), await rig.GetAsync("api"));
+        // The address under which the recorded server was reached is not that of the replay.
+        recorded["serverAddressByClientCIDRs"] = new JsonArray();
+        Assert.True(JsonNode.DeepEquals(recorded, plain), plain.ToJsonString());
         Assert.True(JsonNode.DeepEquals(RecordedLines.Document("version"), await rig.GetAsync("version")));
         var resources = (await rig.GetAsync("apis/lab.example.com/v1beta1"))["resources"]!.AsArray();
         Assert.Equal(("applications", "Application", true), resources.Select(resource => (resource!["name"]!.GetValue<string>(), resource["kind"]!.GetValue<string>(), resource["namespaced"]!.GetValue<bool>())).First());
@@ -56,7 +59,7 @@ public sealed partial class ReplayServerTests
     public async Task A_plain_resource_list_says_what_a_real_server_says()
     {
         await using var rig = await ReplayRig.StartAsync();
-        var real = Body("discovery-apps-v1")["resources"]!.AsArray().Where(resource => !resource!["name"]!.GetValue<string>().Contains('/', StringComparison.Ordinal)).ToDictionary(resource => resource!["name"]!.GetValue<string>(), resource => resource!);
+        var real = Body("discovery-apps-v1")["resources"]!.AsArray().ToDictionary(resource => resource!["name"]!.GetValue<string>(), resource => resource!);
         var ours = (await rig.GetAsync("apis/apps/v1"))["resources"]!.AsArray().ToDictionary(resource => resource!["name"]!.GetValue<string>(), resource => resource!);
         Assert.Equal(real.Keys.Order(), ours.Keys.Order());
         foreach (var (name, resource) in real)
@@ -107,20 +110,17 @@ public sealed partial class ReplayServerTests
     }
 
     [Fact]
-    public async Task A_continue_token_expires_and_one_that_is_none_is_refused()
+    public async Task A_continue_token_expires_with_the_history_and_one_that_is_none_is_refused()
     {
-        await using var rig = await ReplayRig.StartAsync();
+        await using var rig = await ReplayRig.StartAsync(options => options with { HistoryEvents = 50 });
         await rig.PlayAsync(TimeSpan.FromSeconds(10));
         var token = (await rig.GetAsync("api/v1/pods?limit=1"))["metadata"]!["continue"]!.GetValue<string>();
         var path = $"api/v1/pods?limit=1&continue={Uri.EscapeDataString(token)}";
         Assert.Equal(HttpStatusCode.OK, (await rig.SendAsync(path)).Status);
-        for (var second = 0; second < 40; second++)
-        {
-            await rig.PlayAsync(TimeSpan.FromSeconds(1));
-            await rig.GetAsync("api/v1/pods");
-        }
+        await rig.PlayToEndAsync();
         var (status, answer) = await rig.SendAsync(path);
         Assert.Equal((HttpStatusCode.Gone, "Expired"), (status, answer["reason"]!.GetValue<string>()));
+        Assert.StartsWith("The provided continue parameter is too old to display a consistent list result.", answer["message"]!.GetValue<string>(), StringComparison.Ordinal);
         (status, answer) = await rig.SendAsync("api/v1/pods?limit=1&continue=bogus");
         Assert.Equal((HttpStatusCode.BadRequest, "BadRequest"), (status, answer["reason"]!.GetValue<string>()));
         Assert.StartsWith(Message("list-continue-bogus")[..^"illegal base64 data at input byte 4".Length], answer["message"]!.GetValue<string>(), StringComparison.Ordinal);
@@ -210,13 +210,14 @@ public sealed partial class ReplayServerTests
         (status, answer) = await rig.SendAsync("api/v1/configmaps?labelSelector=a%20b");
         Assert.Equal((HttpStatusCode.BadRequest, "BadRequest"), (status, answer["reason"]!.GetValue<string>()));
         (status, answer) = await rig.SendAsync("api/v1/configmaps?limit=many");
-        Assert.Equal((HttpStatusCode.BadRequest, "limit: Invalid value: \"many\""), (status, answer["message"]!.GetValue<string>()));
+        Assert.Equal((HttpStatusCode.BadRequest, "strconv.ParseInt: parsing \"many\": invalid syntax (in limit)"), (status, answer["message"]!.GetValue<string>()));
         (status, answer) = await rig.SendAsync("api/v1/configmaps?watch=true&resourceVersion=abc");
-        Assert.Equal((HttpStatusCode.BadRequest, "invalid resource version: abc"), (status, answer["message"]!.GetValue<string>()));
+        Assert.Equal((RecordedAnswer.Load("watch-rv-invalid").Status, Body("watch-rv-invalid")["message"]!.GetValue<string>()), ((int)status, answer["message"]!.GetValue<string>()));
         (status, answer) = await rig.SendAsync("api/v1/gadgets");
         Assert.Equal((HttpStatusCode.NotFound, "the server could not find the requested resource"), (status, answer["message"]!.GetValue<string>()));
         (status, answer) = await rig.SendAsync("api/v1/namespaces/default/configmaps/none", method: HttpMethod.Delete);
         Assert.Equal((HttpStatusCode.MethodNotAllowed, "MethodNotAllowed", 405), (status, answer["reason"]!.GetValue<string>(), answer["code"]!.GetValue<int>()));
+        Assert.EndsWith(": this is a replay of the recording 'shop': it can be read and not changed", answer["message"]!.GetValue<string>(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -261,13 +262,14 @@ public sealed partial class ReplayServerTests
         using var watch = await rig.WatchAsync("api/v1/limitranges?watch=true&resourceVersion=277&allowWatchBookmarks=true&timeoutSeconds=35");
         using var silent = await rig.WatchAsync("api/v1/limitranges?watch=true&resourceVersion=277&timeoutSeconds=35");
         await rig.PlayAsync(TimeSpan.FromSeconds(36));
+        // Every ten seconds, and one with which it ends.
         var bookmarks = 0;
         while (await watch.ReadAsync() is { } line)
         {
             Assert.Equal(("BOOKMARK", "277"), (line["type"]!.GetValue<string>(), line["object"]!["metadata"]!["resourceVersion"]!.GetValue<string>()));
             bookmarks++;
         }
-        Assert.InRange(bookmarks, 2, 3);
+        Assert.InRange(bookmarks, 3, 4);
         Assert.Null(await silent.ReadAsync());
     }
 

@@ -19,7 +19,7 @@ sealed class ObjectConverter : IDisposable
 
     readonly ServedResource _resource;
     readonly byte[] _wanted, _quoted;
-    readonly byte[] _start;
+    readonly byte[] _start, _servedStart;
     readonly JsonTape _tape = new();
     readonly JsonEdits _edits = new();
     readonly PooledBufferWriter _output = new();
@@ -31,13 +31,15 @@ sealed class ObjectConverter : IDisposable
         _quoted = Encoding.UTF8.GetBytes($"\"{resource.Type.ApiVersion}\"");
         // Canonical JSON sorts its members, and hardly any object has one before this.
         _start = Encoding.UTF8.GetBytes($$"""{"apiVersion":"{{resource.Type.ApiVersion}}",""");
+        // The API server has the kind before it.
+        _servedStart = Encoding.UTF8.GetBytes($$"""{"kind":"{{resource.Type.Kind}}","apiVersion":"{{resource.Type.ApiVersion}}",""");
     }
 
     /// <summary>The object as it is wanted, valid until the next call.</summary>
     /// <exception cref="KubeApiException">It cannot be converted without loss.</exception>
     public ReadOnlyMemory<byte> Convert(ReadOnlyMemory<byte> state)
     {
-        if (state.Span.StartsWith(_start))
+        if (state.Span.StartsWith(_start) || state.Span.StartsWith(_servedStart))
             return state;
         _tape.Parse(state);
         if (_tape.TryGetProperty(_tape.Root, "apiVersion"u8, out var version) && _tape.StringEquals(version, _wanted))

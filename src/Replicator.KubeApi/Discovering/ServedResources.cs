@@ -27,12 +27,14 @@ public sealed class ServedResources
     /// <param name="customs">The definitions that there are.</param>
     /// <param name="formerCustoms">The names (<c>plural.group</c>) of all that ever were: what is among them and has no definition is not served.</param>
     /// <param name="recorded">The types of which objects are recorded: they are served whatever the documents say.</param>
-    public static ServedResources Create(IReadOnlyDictionary<string, ReadOnlyMemory<byte>> documents, IReadOnlyCollection<CustomResource> customs, IReadOnlySet<string> formerCustoms, IEnumerable<ResourceType> recorded)
+    /// <param name="withheld">What is not served, whatever documents and definitions say.</param>
+    public static ServedResources Create(
+        IReadOnlyDictionary<string, ReadOnlyMemory<byte>> documents, IReadOnlyCollection<CustomResource> customs, IReadOnlySet<string> formerCustoms, IEnumerable<ResourceType> recorded, IReadOnlySet<(string Group, string Version, string Resource)> withheld)
     {
         var types = recorded.ToList();
         var served = new ServedResources(DocumentReader.Read(documents, "api"), DocumentReader.Read(documents, "apis"));
         var defined = customs.Where(custom => custom.IsEstablished).ToDictionary(custom => custom.Name);
-        served.Remove((group, resource) => formerCustoms.Contains($"{resource}.{group}") || defined.ContainsKey($"{resource}.{group}"));
+        served.Remove((group, _, resource) => formerCustoms.Contains($"{resource}.{group}") || defined.ContainsKey($"{resource}.{group}"));
         foreach (var custom in defined.Values.OrderBy(custom => custom.Group, StringComparer.Ordinal).ThenBy(custom => custom.Plural, StringComparer.Ordinal))
         {
             foreach (var version in custom.Versions)
@@ -44,6 +46,8 @@ public sealed class ServedResources
             if (!names.Contains((type.Group, type.Resource)) && !formerCustoms.Contains(type.GroupResource.ToString()))
                 served.Add(type.Group, type.Version, Describe(type), byPriority: false);
         }
+        if (withheld.Count > 0)
+            served.Remove((group, version, resource) => withheld.Contains((group, version, resource)));
         served.Index(types, defined);
         return served;
     }
@@ -152,23 +156,23 @@ public sealed class ServedResources
         }
     }
 
-    void Remove(Func<string, string, bool> isGone)
+    void Remove(Func<string, string, string, bool> isGone)
     {
-        foreach (var group in _groups.ToList())
+        foreach (var (list, group) in ((JsonArray[])[_core, _groups]).SelectMany(list => list.Select(group => (list, group))).ToList())
         {
             foreach (var version in Versions(group!).ToList())
             {
                 var resources = (JsonArray)version["resources"]!;
                 foreach (var resource in resources.ToList())
                 {
-                    if (isGone(GroupName(group), Name(resource!)))
+                    if (isGone(GroupName(group), version["version"]!.GetValue<string>(), Name(resource!)))
                         resources.Remove(resource);
                 }
                 if (resources.Count == 0)
                     ((JsonArray)group!["versions"]!).Remove(version);
             }
             if (!Versions(group!).Any())
-                _groups.Remove(group);
+                list.Remove(group);
         }
     }
 

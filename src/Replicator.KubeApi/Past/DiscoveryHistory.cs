@@ -11,6 +11,8 @@ sealed class DiscoveryHistory(IEventStore events, ISnapshotStore snapshots, stri
 
     static readonly GroupResource Definitions = new("apiextensions.k8s.io", "customresourcedefinitions");
 
+    static readonly HashSet<(string Group, string Version, string Resource)> NothingWithheld = [];
+
     readonly SemaphoreSlim _refreshing = new(1, 1);
     readonly StreamId _documentStream = StreamId.Discovery(cluster), _openApiStream = StreamId.OpenApi(cluster), _definitionStream = new(cluster, Definitions);
     readonly List<Document> _documents = [], _openApi = [];
@@ -37,7 +39,7 @@ sealed class DiscoveryHistory(IEventStore events, ISnapshotStore snapshots, stri
             var customs = definition < 0 ? [] : await ReadDefinitionsAsync(_definitions[definition].Position, cancellationToken).ConfigureAwait(false);
             if (_states.Count >= CachedStates)
                 _states.Clear();
-            return _states[key] = ServedResources.Create(contents, customs, _definedNames.ToHashSet(), recorded.Select(status => status.Type));
+            return _states[key] = ServedResources.Create(contents, customs, _definedNames.ToHashSet(), recorded.Select(status => status.Type), NothingWithheld);
         }
         finally
         {

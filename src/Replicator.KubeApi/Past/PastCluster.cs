@@ -112,8 +112,8 @@ public sealed class PastCluster : IObjectSource
             var pin = await PinAsync(status, new ListRequest(), cancellationToken).ConfigureAwait(false);
             var cut = pin.Position is { } position ? Cut.AtPosition(position) : pin.Cut;
             await foreach (var item in _machine.Snapshots.ListAsync(new ObjectQuery { Cluster = Cluster, Type = status.Type.GroupResource, Cut = cut }, cancellationToken).ConfigureAwait(false))
-                yield return new WatchEvent { Kind = WatchEventKind.Added, ResourceVersion = item.ResourceVersion, Object = item.Object, State = item.State };
-            yield return new WatchEvent { Kind = request.EndsInitialEvents ? WatchEventKind.InitialEventsEnd : WatchEventKind.Bookmark, ResourceVersion = pin.Version, MayResume = true };
+                yield return new WatchEvent { Kind = WatchEventKind.Added, ResourceVersion = item.ResourceVersion, Object = item.Object, State = item.State, At = _moment.Time };
+            yield return new WatchEvent { Kind = request.EndsInitialEvents ? WatchEventKind.InitialEventsEnd : WatchEventKind.Bookmark, ResourceVersion = pin.Version, MayResume = true, At = _moment.Time };
             (next, behind) = pin.Position is { } last ? (await _machine.Search.FindRevisionAsync(stream, last, cancellationToken).ConfigureAwait(false), null)
                 : await FindStartAsync(stream, status, pin.Version, cancellationToken).ConfigureAwait(false);
         }
@@ -201,7 +201,7 @@ public sealed class PastCluster : IObjectSource
                     if (IsSeen(recorded))
                         return null;
                     await pace.WaitAsync(recorded.Metadata.ObservedAt, cancellationToken).ConfigureAwait(false);
-                    return new WatchEvent { Kind = WatchEventKind.Bookmark, ResourceVersion = recorded.Metadata.ResourceVersion, MayResume = true, Position = recorded.Position };
+                    return new WatchEvent { Kind = WatchEventKind.Bookmark, ResourceVersion = recorded.Metadata.ResourceVersion, MayResume = true, At = recorded.Metadata.ObservedAt, Position = recorded.Position };
                 case EventType.ObjectAdded or EventType.ObjectModified or EventType.ObjectDeleted:
                     if (!isWithinList && IsSeen(recorded))
                         return null;
@@ -234,6 +234,7 @@ public sealed class PastCluster : IObjectSource
             MayResume = StreamSearch.IsOrdered(recorded),
             Object = recorded.Metadata.Object,
             State = recorded.State,
+            At = recorded.Metadata.ObservedAt,
             Position = recorded.Position,
         };
         if (!recorded.State.IsEmpty)

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Replicator.KubeApi;
 
-/// <summary>Where a list that is taken in pages goes on. It holds all that the next page needs, so that it never expires.</summary>
+/// <summary>Where a list that is taken in pages goes on. It holds all that the next page needs, so that nothing is kept for it: it expires where its source can no longer go back to the state that it names, which the past always can.</summary>
 /// <param name="ResourceVersion">The version that every page bears.</param>
 /// <param name="Anchor">The state of which the list is.</param>
 /// <param name="After">The last object that was given.</param>

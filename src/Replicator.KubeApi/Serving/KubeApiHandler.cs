@@ -16,6 +16,13 @@ public sealed class KubeApiHandler(TimeProvider time, CancellationToken stopping
 
     readonly WatchHandler _watches = new(time, stopping);
 
+    /// <summary>How often a watch that allows bookmarks gets one where nothing happens; a minute, as on the API server, where it is not set.</summary>
+    public TimeSpan BookmarkPeriod
+    {
+        get => _watches.BookmarkPeriod;
+        init => _watches.BookmarkPeriod = value;
+    }
+
     /// <summary>Answers a request.</summary>
     /// <param name="context">The request.</param>
     /// <param name="path">Its path below the root of the API.</param>

@@ -10,7 +10,6 @@ static class Reviews
     const int MaxBody = 64 * 1024;
     const int ConcurrentQuestions = 8;
     const string Allowed = "the record may be read";
-    const string ReadOnly = "the past can be read and not changed";
 
     static readonly string[] Verbs = ["get", "list", "watch"];
     static readonly string[] Paths = ["/api", "/apis", "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"];
@@ -40,7 +39,7 @@ static class Reviews
             Name = Text("name"),
             Path = Text("path"),
         };
-        var verdict = question.Subresource is not ("" or "status") || !Verbs.Contains(question.Verb) ? new ReadVerdict(false, ReadOnly)
+        var verdict = question.Subresource is not ("" or "status") || !Verbs.Contains(question.Verb) ? new ReadVerdict(false, source.Refusal)
             : guard is null ? new ReadVerdict(true, Allowed)
             : await guard.MayAsync(question, context.RequestAborted).ConfigureAwait(false);
         review["status"] = new JsonObject { ["allowed"] = verdict.Allowed, ["reason"] = verdict.Reason ?? (verdict.Allowed ? Allowed : "") };

@@ -10,9 +10,11 @@ sealed class WatchHandler(TimeProvider time, CancellationToken stopping)
 {
     const int FlushBytes = 64 * 1024;
 
-    static readonly TimeSpan BookmarkPeriod = TimeSpan.FromMinutes(1);
     // Between one and two of these, as on the API server, so that many clients do not come back at once.
     static readonly TimeSpan ShortestTimeout = TimeSpan.FromMinutes(30);
+
+    /// <summary>How often a watch in which nothing happens gets a bookmark.</summary>
+    public TimeSpan BookmarkPeriod { get; set; } = TimeSpan.FromMinutes(1);
 
     public async Task WatchAsync(HttpContext context, IObjectSource source, ServedResource resource, ListOptions options, ObjectWriter writer)
     {
@@ -20,47 +22,57 @@ sealed class WatchHandler(TimeProvider time, CancellationToken stopping)
         var lines = new WatchLines(writer, body, resource.Type);
         using var expiry = new CancellationTokenSource(options.Timeout ?? ShortestTimeout * (1 + Random.Shared.NextDouble()), time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping, expiry.Token);
+        using var bookmarks = new PeriodicTimer(BookmarkPeriod, time);
         var version = options.ResourceVersion ?? "";
         try
         {
             var visibility = await Visibility.OpenAsync(source, resource, options, both.Token).ConfigureAwait(false);
             var changes = source.WatchAsync(resource, new WatchRequest(options.ResourceVersion, options.SendsInitialEvents), both.Token).GetAsyncEnumerator(both.Token);
-            await using var _ = changes.ConfigureAwait(false);
-            var began = time.GetTimestamp();
-            while (true)
+            var (next, due) = (Task.FromResult(true), bookmarks.WaitForNextTickAsync(CancellationToken.None).AsTask());
+            try
             {
-                var next = changes.MoveNextAsync().AsTask();
-                if (!next.IsCompleted)
+                while (true)
                 {
-                    // Nothing is there to be said: what was, is sent.
-                    await body.FlushAsync(context.RequestAborted).ConfigureAwait(false);
-                    while (!await IsDoneAsync(next, both.Token).ConfigureAwait(false))
+                    next = changes.MoveNextAsync().AsTask();
+                    if (!next.IsCompleted)
                     {
-                        if (!options.AllowsBookmarks || version.Length == 0)
-                            continue;
-                        lines.Bookmark(version, endsInitialEvents: false);
+                        // Nothing is there to be said: what was, is sent.
                         await body.FlushAsync(context.RequestAborted).ConfigureAwait(false);
+                        while (await Task.WhenAny(next, due).ConfigureAwait(false) != next)
+                        {
+                            due = bookmarks.WaitForNextTickAsync(CancellationToken.None).AsTask();
+                            if (!options.AllowsBookmarks || version.Length == 0)
+                                continue;
+                            lines.Bookmark(version, endsInitialEvents: false);
+                            await body.FlushAsync(context.RequestAborted).ConfigureAwait(false);
+                        }
                     }
-                }
-                if (!await next.ConfigureAwait(false))
-                    return;
-                var change = changes.Current;
-                // Ages within a watch count to the moment of the change's own showing.
-                writer.Now = source.Now + time.GetElapsedTime(began);
-                if (change.Kind is WatchEventKind.Bookmark or WatchEventKind.InitialEventsEnd)
-                {
-                    version = change.ResourceVersion;
-                    if (change.Kind == WatchEventKind.InitialEventsEnd || (options.AllowsBookmarks && change.Position > 0))
-                        lines.Bookmark(version, change.Kind == WatchEventKind.InitialEventsEnd);
-                }
-                else
-                {
-                    await visibility.ShowAsync(change, lines, both.Token).ConfigureAwait(false);
-                    if (change.MayResume)
+                    if (!await next.ConfigureAwait(false))
+                        return;
+                    var change = changes.Current;
+                    writer.Now = change.At;
+                    if (change.Kind is WatchEventKind.Bookmark or WatchEventKind.InitialEventsEnd)
+                    {
                         version = change.ResourceVersion;
+                        if (change.Kind == WatchEventKind.InitialEventsEnd || (options.AllowsBookmarks && change.Position > 0))
+                            lines.Bookmark(version, change.Kind == WatchEventKind.InitialEventsEnd);
+                    }
+                    else
+                    {
+                        await visibility.ShowAsync(change, lines, both.Token).ConfigureAwait(false);
+                        if (change.MayResume)
+                            version = change.ResourceVersion;
+                    }
+                    if (body.UnflushedBytes > FlushBytes)
+                        await body.FlushAsync(context.RequestAborted).ConfigureAwait(false);
                 }
-                if (body.UnflushedBytes > FlushBytes)
-                    await body.FlushAsync(context.RequestAborted).ConfigureAwait(false);
+            }
+            finally
+            {
+                // What is being moved cannot be disposed of.
+                await both.CancelAsync().ConfigureAwait(false);
+                await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await changes.DisposeAsync().ConfigureAwait(false);
             }
         }
         catch (KubeApiException exception) when (exception.Code is StatusCodes.Status410Gone or StatusCodes.Status504GatewayTimeout || context.Response.HasStarted || body.UnflushedBytes > 0)
@@ -75,17 +87,6 @@ sealed class WatchHandler(TimeProvider time, CancellationToken stopping)
                 lines.Bookmark(version, endsInitialEvents: false);
             await body.FlushAsync(context.RequestAborted).ConfigureAwait(false);
         }
-    }
-
-    async ValueTask<bool> IsDoneAsync(Task<bool> moving, CancellationToken cancellationToken)
-    {
-        if (moving.IsCompleted)
-            return true;
-        using var done = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var first = await Task.WhenAny(moving, Task.Delay(BookmarkPeriod, time, done.Token)).ConfigureAwait(false);
-        await done.CancelAsync().ConfigureAwait(false);
-        // Where the watch ends, the change that is waited for ends with it, and says so.
-        return first == moving || cancellationToken.IsCancellationRequested;
     }
 
     /// <summary>What of the changes a client sees: an object that begins to match his selector is added to him, one that stops is deleted.</summary>
@@ -157,7 +158,7 @@ sealed class WatchLines(ObjectWriter writer, IBufferWriter<byte> body, ResourceT
     {
         body.Write("{\"type\":\"BOOKMARK\",\"object\":"u8);
         writer.WriteSingle(Encoding.UTF8.GetBytes(
-            $$$"""{"apiVersion":"{{{type.ApiVersion}}}","kind":"{{{type.Kind}}}","metadata":{"resourceVersion":"{{{version}}}"{{{(endsInitialEvents ? ""","annotations":{"k8s.io/initial-events-end":"true"}""" : "")}}}}}"""), version, !_hasColumns);
+            $$$"""{"kind":"{{{type.Kind}}}","apiVersion":"{{{type.ApiVersion}}}","metadata":{"resourceVersion":"{{{version}}}"{{{(endsInitialEvents ? ""","annotations":{"k8s.io/initial-events-end":"true"}""" : "")}}}}}"""), version, !_hasColumns);
         _hasColumns = true;
         body.Write("}\n"u8);
     }

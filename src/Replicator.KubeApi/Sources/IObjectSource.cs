@@ -2,11 +2,11 @@ using Replicator.Core.Storage;
 
 namespace Replicator.KubeApi;
 
-/// <summary>A cluster at one moment, and what followed it: what <see cref="KubeApiHandler"/> serves. Thread-safe.</summary>
+/// <summary>A cluster at a moment, and what followed it: what <see cref="KubeApiHandler"/> serves. Thread-safe.</summary>
 /// <remarks>What it cannot answer it throws as a <see cref="KubeApiException"/>, which the client gets as a Status.</remarks>
 public interface IObjectSource
 {
-    /// <summary>The moment that ages count to.</summary>
+    /// <summary>The moment that ages count to. It stands where the source is a moment, and goes on where it is played.</summary>
     DateTimeOffset Now { get; }
 
     /// <summary>Why nothing can be changed here, in a clause: what a write is refused with.</summary>

@@ -20,7 +20,9 @@ public readonly record struct WatchEvent
     public ObjectIdentity Object { get; init; }
     /// <summary>The object as JSON; for a deletion its last state with the version of the deletion.</summary>
     public ReadOnlyMemory<byte> State { get; init; }
-    /// <summary>Where it stands among all changes.</summary>
+    /// <summary>The moment that ages in it count to: when it happened.</summary>
+    public required DateTimeOffset At { get; init; }
+    /// <summary>Where it stands among all changes, counted from 1; 0 for what a watch begins with.</summary>
     public long Position { get; init; }
 }
 

@@ -12,7 +12,9 @@ sealed class ReplayPlayer : IDisposable
     readonly List<RecordingFile> _files = [];
     readonly JsonTape _tape = new();
     readonly TaskCompletionSource _watched = new(TaskCreationOptions.RunContinuationsAsynchronously), _began = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    long _watches;
+    long _watches, _last, _next;
+    // When the live part began, in the recording's time and by the clock.
+    volatile Beginning? _beginning;
 
     public ReplayPlayer(Recording recording, ReplayOptions options, TimeProvider time)
     {
@@ -32,6 +34,22 @@ sealed class ReplayPlayer : IDisposable
 
     /// <summary>How many events have been played, the first lists included.</summary>
     public long Played { get; private set; }
+
+    /// <summary>The moment of the recording that is being played.</summary>
+    /// <remarks>
+    /// Between two lines it goes on with the clock, as many times faster as is played. At full speed, before the live part and behind the last line it is the time of the line that was played last.
+    /// </remarks>
+    public DateTimeOffset Now
+    {
+        get
+        {
+            var (last, next) = (Volatile.Read(ref _last), Volatile.Read(ref _next));
+            if (_beginning is not { } beginning || double.IsPositiveInfinity(_options.Speed) || next <= last)
+                return new DateTimeOffset(last, TimeSpan.Zero);
+            var due = (beginning.Recorded + _time.GetElapsedTime(beginning.Timestamp) * _options.Speed).UtcTicks;
+            return new DateTimeOffset(Math.Clamp(due, last, next), TimeSpan.Zero);
+        }
+    }
 
     /// <summary>Done when the live part begins.</summary>
     public Task Began => _began.Task;
@@ -58,10 +76,13 @@ sealed class ReplayPlayer : IDisposable
     {
         if (_options.WaitForWatchers)
             await WaitUntilWatchedAsync(cancellationToken).ConfigureAwait(false);
-        _began.SetResult();
         if (!_queue.TryPeek(out _, out var first))
+        {
+            _began.SetResult();
             return;
-        var (began, at) = (first.Time, _time.GetTimestamp());
+        }
+        var beginning = _beginning = new Beginning(first.Time, _time.GetTimestamp());
+        _began.SetResult();
         while (_queue.TryPeek(out var next, out var order))
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -71,7 +92,7 @@ sealed class ReplayPlayer : IDisposable
             }
             else
             {
-                var due = (order.Time - began) / _options.Speed - _time.GetElapsedTime(at);
+                var due = (order.Time - beginning.Recorded) / _options.Speed - _time.GetElapsedTime(beginning.Timestamp);
                 if (due > TimeSpan.FromMilliseconds(1))
                     await Task.Delay(due, _time, cancellationToken).ConfigureAwait(false);
             }
@@ -98,5 +119,10 @@ sealed class ReplayPlayer : IDisposable
         Played++;
         if (next.File.Read() is { } line)
             _queue.Enqueue((next.File, next.Type, line), (line.Time, order.Order));
+        // The next first: a moment that is read between the two is not behind it.
+        Volatile.Write(ref _next, _queue.TryPeek(out _, out var following) ? following.Time.UtcTicks : 0);
+        Volatile.Write(ref _last, order.Time.UtcTicks);
     }
+
+    sealed record Beginning(DateTimeOffset Recorded, long Timestamp);
 }
