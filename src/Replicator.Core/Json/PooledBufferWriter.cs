@@ -37,6 +37,14 @@ public sealed class PooledBufferWriter : IBufferWriter<byte>, IDisposable
     /// <summary>What has been written.</summary>
     public ReadOnlySpan<byte> WrittenSpan => _buffer.AsSpan(0, WrittenCount);
 
+    /// <summary>What has been written at <paramref name="start"/>, to be changed in place: a length that is known only once all of it is written.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">It is not written yet.</exception>
+    public Span<byte> GetWritten(int start, int length)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((long)start + length, WrittenCount);
+        return _buffer.AsSpan(start, length);
+    }
+
     /// <summary>Forgets what has been written and keeps the array.</summary>
     public void Clear() => WrittenCount = 0;
 
@@ -89,7 +97,12 @@ public sealed class PooledBufferWriter : IBufferWriter<byte>, IDisposable
     }
 
     /// <summary>Forgets everything after the first <paramref name="count"/> bytes.</summary>
-    internal void Truncate(int count) => WrittenCount = count;
+    /// <exception cref="ArgumentOutOfRangeException">There are not so many.</exception>
+    public void Truncate(int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)count, (uint)WrittenCount, nameof(count));
+        WrittenCount = count;
+    }
 
     void EnsureRoom(int sizeHint)
     {

@@ -45,19 +45,21 @@ sealed class LogPlanner(Database database) : IDisposable
 
     void Encode(AppendRequest request, long last, LogGroup group)
     {
-        var firstRow = group.Rows.Count;
-        foreach (var proposed in request.Events)
+        var (count, bytes) = (group.Rows.Count, group.Rows.ByteCount);
+        try
         {
-            last++;
-            var (bytes, @class) = (group.Bytes, EventBody.Of(proposed.Type));
-            var start = bytes.WrittenCount;
-            var previous = _bodies.Encode(request.Stream, last, proposed, bytes);
-            var headers = bytes.WrittenCount;
-            _headers.Encode(proposed, previous, bytes);
-            group.Rows.Add(new LogGroupRow(proposed.Id, request.Stream, last, @class, proposed.Metadata.ObservedAt.UtcDateTime, start, headers, bytes.WrittenCount));
+            foreach (var proposed in request.Events)
+                group.Rows.Add(request.Stream, ++last, proposed, _bodies, _headers);
+        }
+        catch
+        {
+            // A batch is appended whole or not at all, and the next must not be a patch from a state that was never stored.
+            group.Rows.Truncate(count, bytes);
+            _bodies.Forget();
+            throw;
         }
         group.Streams[request.Stream] = (group.Streams.TryGetValue(request.Stream, out var planned) ? planned.Before : _lastRevisions[request.Stream], last);
         _lastRevisions[request.Stream] = last;
-        group.Planned.Add((request, firstRow));
+        group.Planned.Add((request, last));
     }
 }

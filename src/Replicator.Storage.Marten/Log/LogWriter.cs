@@ -1,5 +1,4 @@
 using Npgsql;
-using NpgsqlTypes;
 using Replicator.Core.Events;
 using Replicator.Core.Storage;
 using Replicator.Storage.Marten.Postgres;
@@ -11,23 +10,23 @@ namespace Replicator.Storage.Marten.Log;
 /// <para><b>Why no position is ever skipped.</b> A sequence gives its numbers out before the transactions that take them commit, in no order: a reader that has come to 12 may find 9 later
 /// (marten#4952, #4964). So whoever appends here takes an advisory lock before it draws its first number and holds it until its transaction is decided; PostgreSQL releases it after the commit is visible.
 /// Positions thus become visible in their own order, a number that is missing below a visible one is missing for good, and readers need neither a high-water mark nor a guess at what is stale.</para>
-/// <para>The price is that appends of all processes go one after another. So nothing is done under the lock that could be done before: batches are encoded while the group before theirs is committed, batches that wait share a
-/// transaction and its sync, and rows go in by one <c>COPY</c>. The other way, a reader that stops before the lowest number in flight, needs each transaction's first number to be known while it runs, which Marten's tables
-/// do not tell.</para>
+/// <para>The price is that appends of all processes go one after another. So nothing is done under the lock that could be done before: batches are encoded, down to the bytes of <c>COPY</c>, while the group before
+/// theirs is committed, and batches that wait share a transaction and its sync. The other way, a reader that stops before the lowest number in flight, needs each transaction's first number to be known while it runs, which
+/// Marten's tables do not tell.</para>
 /// <para><b>Who holds the lock and does not move</b> (a frozen process, a cut cable) is ended by the server after <see cref="MartenStoreOptions.AppendHoldLimit"/>, whatever it was at; those behind it say so after <see cref="MartenStoreOptions.AppendWaitLimit"/> and
 /// try again.</para>
 /// </remarks>
 sealed class LogWriter(Database database)
 {
-    /// <summary>Marten's own tenant, where there is one.</summary>
-    const string Tenant = "*DEFAULT*";
+    /// <summary>The server begins with the first rows while the last are still on their way.</summary>
+    const int SentBytes = 64 * 1024;
 
     readonly string _lock = $"SELECT set_config('lock_timeout', '{database.Options.AppendWaitLimit.TotalMilliseconds:0}', true), set_config('idle_in_transaction_session_timeout', '{database.Options.AppendHoldLimit.TotalMilliseconds:0}', true), CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END";
     readonly string _hold = $"SELECT set_config('statement_timeout', '{database.Options.AppendHoldLimit.TotalMilliseconds:0}', true), pg_notify($1, '')";
     readonly string _streams = $"SELECT id, version FROM {database.Schema}.mt_streams WHERE id = ANY($1)";
     readonly string _draw = $"SELECT min(number), max(number) FROM (SELECT nextval('{database.Schema}.mt_events_sequence') AS number FROM generate_series(1, $1)) drawn";
-    readonly string _move = $"INSERT INTO {database.Schema}.mt_streams (id, version, tenant_id) SELECT id, version, '{Tenant}' FROM unnest($1, $2) AS moved (id, version) ON CONFLICT (id) DO UPDATE SET version = excluded.version, timestamp = now()";
-    readonly string _copy = $"COPY {database.Schema}.mt_events (seq_id, id, stream_id, version, data, type, timestamp, tenant_id, mt_dotnet_type, headers) FROM STDIN (FORMAT BINARY)";
+    readonly string _move = $"INSERT INTO {database.Schema}.mt_streams (id, version, tenant_id) SELECT id, version, '{EventRows.Tenant}' FROM unnest($1, $2) AS moved (id, version) ON CONFLICT (id) DO UPDATE SET version = excluded.version, timestamp = now()";
+    readonly string _copy = $"COPY {database.Schema}.mt_events ({EventRows.Columns}) FROM STDIN (FORMAT BINARY)";
 
     /// <summary>Commits a group and answers it. Those that are to be planned anew go to <paramref name="again"/>; false where what was believed of the streams was wrong, or cannot be relied on any more.</summary>
     public async Task<bool> CommitAsync(LogGroup group, List<AppendRequest> again)
@@ -96,50 +95,38 @@ sealed class LogWriter(Database database)
     /// <summary>False, and nothing committed, where a stream is not where it was believed to be.</summary>
     async Task<bool> TryCommitAsync(LogGroup group)
     {
+        // Closing it rolls back what was not committed.
         await using var connection = await database.OpenAsync(CancellationToken.None).ConfigureAwait(false);
-        await using var transaction = await connection.BeginTransactionAsync().ConfigureAwait(false);
-        if (await BeginAsync(connection, transaction, group).ConfigureAwait(false) is not { } first)
-        {
-            await transaction.RollbackAsync().ConfigureAwait(false);
+        if (await BeginAsync(connection, group).ConfigureAwait(false) is not { } first)
             return false;
-        }
-        await using (var importer = await connection.BeginBinaryImportAsync(_copy).ConfigureAwait(false))
+        var rows = group.Rows.Complete(first);
+        await using (var copy = await connection.BeginRawBinaryCopyAsync(_copy).ConfigureAwait(false))
         {
-            var (position, bytes) = (first, group.Bytes.WrittenMemory);
-            foreach (var row in group.Rows)
-            {
-                await importer.StartRowAsync().ConfigureAwait(false);
-                importer.Write(position++, NpgsqlDbType.Bigint);
-                importer.Write(row.Id, NpgsqlDbType.Uuid);
-                importer.Write(row.Stream.Name, NpgsqlDbType.Varchar);
-                importer.Write(row.Revision + 1, NpgsqlDbType.Bigint);
-                importer.Write(bytes[row.Start..row.HeadersStart], NpgsqlDbType.Jsonb);
-                importer.Write(row.Class.Name, NpgsqlDbType.Varchar);
-                importer.Write(row.ObservedAt, NpgsqlDbType.TimestampTz);
-                importer.Write(Tenant, NpgsqlDbType.Varchar);
-                importer.Write(row.Class.DotNetType, NpgsqlDbType.Varchar);
-                importer.Write(bytes[row.HeadersStart..row.End], NpgsqlDbType.Jsonb);
-            }
-            await importer.CompleteAsync().ConfigureAwait(false);
+            for (var sent = 0; sent < rows.Length; sent += SentBytes)
+                await copy.WriteAsync(rows.Slice(sent, Math.Min(SentBytes, rows.Length - sent))).ConfigureAwait(false);
         }
-        // A commit that waits for a standby must not be cut short: the server would take it for done.
-        await using (var commit = connection.Command("SET LOCAL statement_timeout = 0"))
+        await using (var commit = new NpgsqlBatch(connection))
+        {
+            // A commit that waits for a standby must not be cut short: the server would take it for done.
+            commit.Add("SET LOCAL statement_timeout = 0");
+            commit.Add("COMMIT");
             await commit.ExecuteNonQueryAsync().ConfigureAwait(false);
-        await transaction.CommitAsync().ConfigureAwait(false);
+        }
         MartenTelemetry.Commits.Add(1);
-        foreach (var (request, firstRow) in group.Planned)
+        foreach (var (request, lastRevision) in group.Planned)
         {
-            var last = firstRow + request.Events.Count - 1;
-            request.Done.TrySetResult(new AppendResult(group.Rows[last].Revision, first + last));
+            first += request.Events.Count;
+            request.Done.TrySetResult(new AppendResult(lastRevision, first - 1));
         }
         return true;
     }
 
     /// <summary>Takes the appenders' lock, announces the append, makes sure that the streams are where they are believed to be, moves them and draws the positions. Null where they are not.</summary>
-    async Task<long?> BeginAsync(NpgsqlConnection connection, NpgsqlTransaction transaction, LogGroup group)
+    async Task<long?> BeginAsync(NpgsqlConnection connection, LogGroup group)
     {
         var names = group.Streams.Keys.Select(stream => stream.Name).ToArray();
-        await using var batch = new NpgsqlBatch(connection, transaction);
+        await using var batch = new NpgsqlBatch(connection);
+        batch.Add("BEGIN");
         // One that was told 'done' must not lose it to a power cut.
         batch.Add(_lock);
         batch.Add("SELECT pg_advisory_xact_lock($1)", database.AppenderKey);
