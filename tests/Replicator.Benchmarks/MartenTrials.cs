@@ -20,6 +20,7 @@ namespace Replicator.Benchmarks;
 static class MartenTrials
 {
     public const string BareAppend = "bare-append";
+    public const string BareAppendToOurs = "bare-append-to-ours";
     public const string Append = "append";
     public const string BareCopy = "bare-copy";
     public const string Project = "project";
@@ -34,18 +35,19 @@ static class MartenTrials
         command.SetAction(async (result, cancellationToken) =>
         {
             var streams = AmplifiedEvents.Create(result.GetValue(pods), result.GetValue(changes), result.GetValue(seed));
-            var at = result.GetValue(connectionString)!;
-            var run = result.GetValue(side) switch
+            var (at, verb) = (result.GetValue(connectionString)!, result.GetValue(side));
+            if (verb != BareAppend)
+                await MartenStores.MigrateAsync(at, cancellationToken: cancellationToken);
+            var run = verb switch
             {
-                BareAppend => BareAppendAsync(at, streams, cancellationToken),
+                BareAppend or BareAppendToOurs => BareAppendAsync(at, streams, cancellationToken),
                 Append => AppendAsync(at, streams, cancellationToken),
                 BareCopy => BareCopyAsync(at, streams, cancellationToken),
                 Project => ProjectAsync(at, streams, cancellationToken),
                 var other => throw new BenchmarkException($"'{other}' is no side."),
             };
             var (count, elapsed) = await run;
-            using var process = Process.GetCurrentProcess();
-            Trial.Print(count, elapsed, new Dictionary<string, double> { ["cpuSeconds"] = process.TotalProcessorTime.TotalSeconds, ["bytesPerState"] = streams.Average(stream => stream.Average(proposed => (double)proposed.State.Length)) });
+            Trial.Print(count, elapsed, new Dictionary<string, double> { ["bytesPerState"] = streams.Average(stream => stream.Average(proposed => (double)proposed.State.Length)) });
         });
         return command;
     }
@@ -59,16 +61,17 @@ static class MartenTrials
         return await AppendTrials.AppendAsync(stores.Events, streams, cancellationToken);
     }
 
-    /// <summary>The rows that <see cref="AppendAsync"/> writes, encoded beforehand, by Marten's session and nothing else: a connection for each stream, a transaction for each batch.</summary>
+    /// <summary>The rows that <see cref="AppendAsync"/> writes, encoded beforehand, by Marten's session and nothing else: a connection for each stream, a transaction for each batch. Where there are no tables yet, it makes its own.</summary>
     static async Task<(long Count, TimeSpan Elapsed)> BareAppendAsync(string connectionString, List<List<ProposedEvent>> streams, CancellationToken cancellationToken)
     {
         await using var database = new Database(connectionString, new MartenStoreOptions());
-        using var store = MartenLog.CreateStore(database, AutoCreate.None, options => options.UseSystemTextJsonForSerialization(configure: json =>
+        using var store = MartenLog.CreateStore(database, AutoCreate.CreateOrUpdate, options => options.UseSystemTextJsonForSerialization(configure: json =>
         {
             json.Converters.Add(new RawHeadersConverter());
             foreach (var one in EventBody.All)
                 json.Converters.Add(one.Converter);
         }));
+        await store.Storage.ApplyAllConfiguredChangesToDatabaseAsync();
         using var bodies = new BodyEncoder(long.MaxValue);
         using var headers = new EventHeaders();
         using var bytes = new PooledBufferWriter();

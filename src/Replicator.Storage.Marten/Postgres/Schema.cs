@@ -44,6 +44,7 @@ static class Schema
 
     static string Own(string schema) => $"""
         BEGIN;
+        ALTER TABLE {schema}.mt_events ALTER COLUMN data SET COMPRESSION lz4, ALTER COLUMN headers SET COMPRESSION lz4;
         CREATE TABLE IF NOT EXISTS {schema}.replicator_checkpoints (name text PRIMARY KEY, position bigint NOT NULL);
         {SnapshotTables.Create(schema)}
         CREATE TABLE IF NOT EXISTS {schema}.replicator_schema (version integer NOT NULL);
