@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Replicator.Core.Json;
 using Replicator.Core.Kubernetes;
+using Replicator.TestKit;
 using Xunit;
 
 namespace Replicator.KubeApi.Tests;
@@ -55,10 +56,10 @@ public sealed class ReplayedClusterTests
         await rig.PlayAsync(TimeSpan.FromSeconds(5));
         Assert.Equal(lists, rig.Server.Now);
         using var watch = await rig.WatchAsync("api/v1/pods?watch=true&resourceVersion=277");
-        await Eventually(rig, () => rig.Server.Began.IsCompleted);
+        await MovingAsync(rig, () => rig.Server.Began.IsCompleted);
         var (began, clock) = (rig.Server.Now, rig.Clock.GetUtcNow());
         await rig.PlayAsync(TimeSpan.FromSeconds(1));
-        await Eventually(rig, () => rig.Server.Now >= began + 10 * (rig.Clock.GetUtcNow() - clock) - TimeSpan.FromMilliseconds(1));
+        await MovingAsync(rig, () => rig.Server.Now >= began + 10 * (rig.Clock.GetUtcNow() - clock) - TimeSpan.FromMilliseconds(1));
         await rig.PlayToEndAsync();
         var end = RecordedLines.Files.Max(file => RecordedLines.Read(file)[^1].Microseconds);
         Assert.Equal(DateTimeOffset.UnixEpoch.AddMicroseconds(end), rig.Server.Now);
@@ -249,6 +250,30 @@ public sealed class ReplayedClusterTests
         Assert.Equal("10", oldest);
     }
 
+    [Fact]
+    public async Task A_client_that_reads_nothing_holds_a_replay_at_full_speed_up_until_it_goes_away()
+    {
+        // More than the buffers between the two hold.
+        const int changes = 4000;
+        var padding = new string('x', 8 * 1024);
+        using var folder = new TemporaryFolder();
+        Directory.CreateDirectory(folder.File("watch"));
+        Directory.CreateDirectory(folder.File("discovery"));
+        foreach (var file in Directory.EnumerateFiles(Path.Combine(TestRecordings.Shop, "discovery")))
+            File.Copy(file, folder.File($"discovery/{Path.GetFileName(file)}"));
+        await File.WriteAllLinesAsync(folder.File("watch/core_v1_pods.log"), Enumerable.Range(1, changes).Select(version =>
+            $$"""{{version}}000{{"\t"}}{"type":"MODIFIED","object":{"kind":"Pod","apiVersion":"v1","metadata":{"name":"a","namespace":"shop","uid":"u","resourceVersion":"{{version}}","annotations":{"padding":"{{padding}}"} } } }""")
+            .Prepend("0\t{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"Pod\",\"apiVersion\":\"v1\",\"metadata\":{\"resourceVersion\":\"0\",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}}}}"), Cancel);
+        await using var rig = await ReplayRig.StartAsync(options => options with { RecordingPath = folder.Path, Speed = double.PositiveInfinity, WaitForWatchers = true, MaxLead = 100 });
+        using (await rig.WatchAsync("api/v1/pods?watch=true"))
+        {
+            await MovingAsync(rig, () => rig.Server.Played > 100);
+            Assert.False(rig.Server.Completed.IsCompleted);
+        }
+        await rig.Server.Completed.WaitAsync(Cancel);
+        Assert.Equal(1 + changes, rig.Server.Played);
+    }
+
     static async Task<(HttpStatusCode Status, JsonNode Answer)> PostAsync(ReplayRig rig, string path, string body)
     {
         using var content = new StringContent(body, Encoding.UTF8, "application/json");
@@ -256,7 +281,7 @@ public sealed class ReplayedClusterTests
         return (response.StatusCode, JsonNode.Parse(await response.Content.ReadAsStringAsync(Cancel))!);
     }
 
-    static Task Eventually(ReplayRig rig, Func<bool> condition) => TestKit.Eventually.HoldsAsync(() =>
+    static Task MovingAsync(ReplayRig rig, Func<bool> condition) => Eventually.HoldsAsync(() =>
     {
         rig.Clock.Advance(TimeSpan.FromMilliseconds(10));
         return condition();
