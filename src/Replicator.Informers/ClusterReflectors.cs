@@ -243,13 +243,29 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
     /// <summary>Records that nothing is known of a type from now on; what is not synced says so already.</summary>
     async ValueTask ConfessAsync(ResourceType type, string reason, CancellationToken cancellationToken)
     {
+        while (!await TryConfessAsync(type, reason, cancellationToken).ConfigureAwait(false))
+        {
+        }
+    }
+
+    /// <summary>False where somebody else wrote to what is behind the sink at this moment.</summary>
+    async ValueTask<bool> TryConfessAsync(ResourceType type, string reason, CancellationToken cancellationToken)
+    {
         var sink = await sinks.OpenAsync(type, cancellationToken).ConfigureAwait(false);
         await using var disposal = sink.ConfigureAwait(false);
         if (sink.ResumeVersion is null)
-            return;
+            return true;
+        try
+        {
+            await sink.HandleAsync(
+                [new Delta { Kind = DeltaKind.Gap, ResourceVersion = "", ObservedAt = time.GetUtcNow(), Provenance = Core.Events.Provenance.Watch, Type = type, Reason = reason }], cancellationToken).ConfigureAwait(false);
+        }
+        catch (SinkOutdatedException)
+        {
+            return false;
+        }
         InformersTelemetry.Gaps.Add(1, InformersTelemetry.Tag(type));
-        await sink.HandleAsync(
-            [new Delta { Kind = DeltaKind.Gap, ResourceVersion = "", ObservedAt = time.GetUtcNow(), Provenance = Core.Events.Provenance.Watch, Type = type, Reason = reason }], cancellationToken).ConfigureAwait(false);
+        return true;
     }
 
     async ValueTask<bool> HintedWithinAsync(TimeSpan wait, CancellationToken cancellationToken)
@@ -332,8 +348,17 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
     /// <summary>Hints at new types when definitions change.</summary>
     sealed class HintingSinks(IDeltaSinkFactory inner, ChannelWriter<bool> hints) : IDeltaSinkFactory
     {
-        public async ValueTask<IDeltaSink> OpenAsync(ResourceType type, CancellationToken cancellationToken) =>
-            new HintingSink(await inner.OpenAsync(type, cancellationToken).ConfigureAwait(false), hints);
+        bool _opened;
+
+        public async ValueTask<IDeltaSink> OpenAsync(ResourceType type, CancellationToken cancellationToken)
+        {
+            var sink = await inner.OpenAsync(type, cancellationToken).ConfigureAwait(false);
+            // What somebody else recorded in place of the last sink is not handed to this one.
+            if (_opened)
+                hints.TryWrite(true);
+            _opened = true;
+            return new HintingSink(sink, hints);
+        }
 
         public ValueTask HandleDiscoveryAsync(DiscoverySnapshot snapshot, CancellationToken cancellationToken) => inner.HandleDiscoveryAsync(snapshot, cancellationToken);
     }

@@ -5,7 +5,7 @@ namespace Replicator.Informers;
 /// <summary>Where the deltas of one type go.</summary>
 /// <remarks>
 /// <para>Calls never overlap. A <see cref="FormatException"/> from <see cref="HandleAsync"/> says that a delta's object is not what an API server sends: the reflector counts it, shows it in its health, disposes the sink,
-/// opens a new one and reads again from that one's <see cref="ResumeVersion"/>. Any other exception is fatal: it ends the reflector, and with it the run.</para>
+/// opens a new one and reads again from that one's <see cref="ResumeVersion"/>. So it does after a <see cref="SinkOutdatedException"/>, which blames nobody's object. Any other exception is fatal: it ends the reflector, and with it the run.</para>
 /// </remarks>
 public interface IDeltaSink : IAsyncDisposable
 {

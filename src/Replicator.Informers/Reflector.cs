@@ -830,6 +830,12 @@ public sealed class Reflector
             _listStarted = false;
             return Malformed($"an object that cannot be recorded ({exception.Message})") with { Kind = OutcomeKind.SinkRefused };
         }
+        catch (SinkOutdatedException exception)
+        {
+            _batch.Clear();
+            _listStarted = false;
+            return new Outcome(OutcomeKind.SinkRefused, exception.Message);
+        }
         InformersTelemetry.Delivery.Record(_time.GetElapsedTime(started).TotalSeconds, _tags);
         InformersTelemetry.Deltas.Add(_batch.Count, _tags);
         if (_batch.Deltas[0].Kind == DeltaKind.ListStarted)

@@ -1,5 +1,6 @@
 using Replicator.Configuration;
 using Replicator.Core.Kubernetes;
+using Replicator.Core.Recording;
 using Replicator.Core.Redaction;
 using Replicator.Core.Rules;
 using Replicator.Core.SelfChecking;
@@ -23,6 +24,7 @@ sealed class ClusterCollector
     readonly TimeProvider _time;
     readonly RuleCounts _counts;
     readonly byte[] _key;
+    readonly CollectorFence _fence;
     volatile ClusterReflectors? _reflectors;
     volatile ClusterSelfCheck? _selfCheck;
     volatile HttpClient? _client;
@@ -40,6 +42,8 @@ sealed class ClusterCollector
         (Id, _settings, _host, _isOnly, _time, _counts) = (id, settings, host, isOnly, time, new RuleCounts(id));
         // Here and not in the run, for the runs of several collectors would make it at once.
         _key = RedactionKey.LoadOrCreate(host.Data.RedactionKeyPath);
+        // One for all runs: one that starts over must not drive out who has taken over meanwhile.
+        _fence = new CollectorFence(host.Data.Events, id, time);
         host.Health.SetCollector(id, () => Activity);
     }
 
@@ -84,8 +88,8 @@ sealed class ClusterCollector
                     await CollectAsync(cancellationToken);
                     return;
                 }
-                // Another writer that has taken over would only be driven out in turn.
-                catch (Exception exception) when (!_isOnly && exception is not WrongExpectedRevisionException && ExitCodes.IsExpected(exception))
+                // Another collector that has taken over would only be driven out in turn.
+                catch (Exception exception) when (!_isOnly && exception is not (ClusterTakenOverException or WrongExpectedRevisionException) && ExitCodes.IsExpected(exception))
                 {
                     _failure = exception.Message;
                     _host.Log.LogWarning("{Cluster}: {Fault} Trying again in {Seconds} s.", Id, exception.Message, Math.Round(delay.TotalSeconds));
@@ -109,7 +113,7 @@ sealed class ClusterCollector
     async Task CollectAsync(CancellationToken cancellationToken)
     {
         using var connection = ClusterConnection.Open(new ClusterOptions { KubeconfigPath = _settings.Kubeconfig, Context = _settings.Context });
-        using var sinks = new RecorderSinks(_host.Data.Events, Id, _settings.Rules, _counts, () => new Redactor(_key, _settings.Redact), _host.Health, _host.Log, _time);
+        using var sinks = new RecorderSinks(_host.Data.Events, _fence, Id, _settings.Rules, _counts, () => new Redactor(_key, _settings.Redact), _host.Health, _host.Log, _time);
         var reflectors = new ClusterReflectors(connection.Client, sinks, new ClusterReflectorsOptions
         {
             Reflector = new ReflectorOptions { Cluster = Id, Budget = _host.Budget },

@@ -1,3 +1,4 @@
+using Replicator.Core.Recording;
 using Replicator.Core.Recordings;
 using Replicator.Core.Storage;
 using Replicator.Informers;
@@ -16,7 +17,7 @@ static class ExitCodes
     public const int Terminated = 143;
 
     public static bool IsExpected(Exception exception) =>
-        exception is RecordingException or StoreUnavailableException or StoreCorruptException or WrongExpectedRevisionException or CommandException or ClusterConfigurationException or ClusterUnreachableException or InvalidDataException or FormatException or HttpRequestException or IOException or UnauthorizedAccessException;
+        exception is RecordingException or StoreUnavailableException or StoreCorruptException or WrongExpectedRevisionException or ClusterTakenOverException or CommandException or ClusterConfigurationException or ClusterUnreachableException or InvalidDataException or FormatException or HttpRequestException or IOException or UnauthorizedAccessException;
 }
 
 /// <summary>A command cannot do what was asked; the message is the line that the user reads.</summary>

@@ -13,6 +13,7 @@ namespace Replicator;
 
 /// <summary>Where the reflectors meet the log: a recorder per type.</summary>
 /// <param name="store">The log.</param>
+/// <param name="fence">Tells who collects the cluster, where another process appends too.</param>
 /// <param name="cluster">The cluster's id.</param>
 /// <param name="rules">What is recorded.</param>
 /// <param name="counts">Told what the rules suppress.</param>
@@ -20,13 +21,14 @@ namespace Replicator;
 /// <param name="health">Told what fails.</param>
 /// <param name="log">Told when recording begins and ceases to wait for the store.</param>
 /// <param name="time">The clock.</param>
-sealed class RecorderSinks(IEventStore store, string cluster, RecordingRules rules, RuleCounts counts, Func<Redactor> redactor, ReplicatorHealth health, ILogger log, TimeProvider time) : IDeltaSinkFactory, IDisposable
+sealed class RecorderSinks(IEventStore store, CollectorFence fence, string cluster, RecordingRules rules, RuleCounts counts, Func<Redactor> redactor, ReplicatorHealth health, ILogger log, TimeProvider time) : IDeltaSinkFactory, IDisposable
 {
     static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(1);
 
     readonly ConcurrentDictionary<GroupResource, Sink> _open = [];
     readonly Waiting _waiting = new(health, log);
     DiscoveryRecorder? _discovery, _openApi;
+    bool _claimed;
 
     string Cluster => cluster;
 
@@ -57,20 +59,31 @@ sealed class RecorderSinks(IEventStore store, string cluster, RecordingRules rul
     public async ValueTask HandleDiscoveryAsync(DiscoverySnapshot snapshot, CancellationToken cancellationToken)
     {
         var name = $"{cluster}: recorder of discovery";
-        if (_discovery is null)
+        if (!_claimed)
         {
-            var discovery = await PersistAsync(name, async () => await DiscoveryRecorder.OpenAsync(store, cluster, cancellationToken), cancellationToken);
+            _discovery = await PersistAsync(name, () => fence.ClaimAsync(cancellationToken), cancellationToken);
             await PersistAsync(name, async () =>
             {
                 await MarkExcludedAsync(cancellationToken);
                 return true;
             }, cancellationToken);
-            _discovery = discovery;
+            _claimed = true;
         }
         var documents = snapshot.Documents.Select(document => (document.Path, document.Content)).Append((RecordingRules.DocumentPath, rules.ToJson())).ToList();
         await PersistAsync(name, async () =>
         {
-            await _discovery.HandleAsync(documents, snapshot.ObservedAt, Provenance.List, cancellationToken);
+            _discovery ??= await DiscoveryRecorder.OpenAsync(store, cluster, cancellationToken);
+            try
+            {
+                await _discovery.HandleAsync(documents, snapshot.ObservedAt, Provenance.List, cancellationToken);
+            }
+            catch (WrongExpectedRevisionException)
+            {
+                // It does not know any more where the stream stands.
+                _discovery.Dispose();
+                _discovery = null;
+                throw;
+            }
             return true;
         }, cancellationToken);
     }
@@ -78,16 +91,48 @@ sealed class RecorderSinks(IEventStore store, string cluster, RecordingRules rul
     public async ValueTask HandleOpenApiAsync(DiscoveryDocument document, DateTimeOffset observedAt, CancellationToken cancellationToken)
     {
         var name = $"{cluster}: recorder of OpenAPI";
-        _openApi ??= await PersistAsync(name, () => DiscoveryRecorder.OpenOpenApiAsync(store, cluster, cancellationToken), cancellationToken);
         await PersistAsync(name, async () =>
         {
-            await _openApi.HandleAsync([(document.Path, document.Content)], observedAt, Provenance.List, cancellationToken);
+            _openApi ??= await DiscoveryRecorder.OpenOpenApiAsync(store, cluster, cancellationToken);
+            try
+            {
+                await _openApi.HandleAsync([(document.Path, document.Content)], observedAt, Provenance.List, cancellationToken);
+            }
+            catch (WrongExpectedRevisionException)
+            {
+                _openApi.Dispose();
+                _openApi = null;
+                throw;
+            }
             return true;
         }, cancellationToken);
     }
 
-    /// <summary>Asks the log again and again while it is away: who records waits for it, and does not end.</summary>
+    /// <summary>Asks the log, and asks again where another process has written to the stream and yet the cluster is this one's: what is asked then must look where the stream stands.</summary>
     async Task<T> PersistAsync<T>(string name, Func<Task<T>> ask, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                return await OutlastAsync(name, ask, cancellationToken);
+            }
+            catch (WrongExpectedRevisionException exception)
+            {
+                await ConfirmAsync(name, exception, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>Returns where the cluster is this process's still, and throws where another one has taken it over.</summary>
+    Task<bool> ConfirmAsync(string name, WrongExpectedRevisionException refusal, CancellationToken cancellationToken) => OutlastAsync(name, async () =>
+    {
+        await fence.ConfirmAsync(refusal, cancellationToken);
+        return true;
+    }, cancellationToken);
+
+    /// <summary>Asks the log again and again while it is away: who records waits for it, and does not end.</summary>
+    async Task<T> OutlastAsync<T>(string name, Func<Task<T>> ask, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -153,6 +198,7 @@ sealed class RecorderSinks(IEventStore store, string cluster, RecordingRules rul
         readonly string _name;
         readonly SemaphoreSlim _gate = new(1, 1);
         bool _closed;
+        WrongExpectedRevisionException? _refusal;
 
         internal Sink(RecorderSinks owner, GroupResource type, StreamRecorder recorder, Redactor redactor, TypeRules? rules)
         {
@@ -171,7 +217,15 @@ sealed class RecorderSinks(IEventStore store, string cluster, RecordingRules rul
             await _gate.WaitAsync(cancellationToken);
             try
             {
+                if (_refusal is not null)
+                    throw _refusal;
                 await _recorder.HandleAsync(deltas, cancellationToken);
+            }
+            catch (WrongExpectedRevisionException exception)
+            {
+                _closed = true;
+                await _owner.ConfirmAsync(_name, exception, cancellationToken);
+                throw new SinkOutdatedException($"another process has appended to its stream; cluster '{_owner.Cluster}' is this one's, which goes on behind that", exception);
             }
             catch
             {
@@ -210,6 +264,11 @@ sealed class RecorderSinks(IEventStore store, string cluster, RecordingRules rul
             {
                 if (!_closed)
                     await _recorder.ConfessAsync(type, reason, observedAt, cancellationToken);
+            }
+            catch (WrongExpectedRevisionException exception)
+            {
+                // The recorder does not know any more where the stream stands. The next deltas find out whose the cluster is, and the next check what differs still.
+                (_closed, _refusal) = (true, exception);
             }
             finally
             {

@@ -1,4 +1,6 @@
 using Replicator.Core.Events;
+using Replicator.Core.Recording;
+using Replicator.Core.Redaction;
 using Replicator.TestKit.ApiServer;
 using Xunit;
 
@@ -163,6 +165,29 @@ public sealed class ReflectorFaultTests
         await rig.CaughtUpAsync();
         Assert.Equal(["stream pods", "list pods limit=1", "watch pods 5"], rig.Asked);
         Assert.Single(rig.Gaps);
+    }
+
+    [Fact]
+    public async Task A_sink_behind_which_somebody_else_has_written_is_opened_anew_and_goes_on_behind_that()
+    {
+        await using var rig = await ReflectorRig.StartAsync();
+        rig.Sinks.BeforeHandle = async (deltas, cancellationToken) =>
+        {
+            rig.Sinks.BeforeHandle = null;
+            using var redactor = new Redactor(new byte[RedactionKey.Length]);
+            using var other = await StreamRecorder.OpenAsync(rig.Store, "test", rig.Type.GroupResource, redactor, rig.Time, cancellationToken);
+            await other.HandleAsync(deltas, cancellationToken);
+            throw new SinkOutdatedException("another process has appended to its stream");
+        };
+        rig.Put("a", 2);
+        await rig.CaughtUpAsync();
+        rig.Put("b", 2);
+        await rig.CaughtUpAsync();
+        Assert.Equal(["ObjectModified a 5", "ObjectModified b 6"], rig.Shown.Where(shown => shown.StartsWith("ObjectModified", StringComparison.Ordinal)));
+        Assert.Equal(["stream pods", "watch pods 5"], rig.Asked);
+        Assert.Single(rig.Gaps);
+        Assert.Equal(0, rig.Health.Malformed);
+        Assert.Contains(rig.Problems, problem => problem.Contains("another process has appended to its stream", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -103,7 +103,7 @@ public sealed class StreamRecorder : IDisposable
     }
 
     /// <summary>Records the deltas in their order and returns when they are durable.</summary>
-    /// <exception cref="WrongExpectedRevisionException">Another writer has taken the stream over; this one must stop.</exception>
+    /// <exception cref="WrongExpectedRevisionException">Another writer appends to the stream. The recorder is of no more use.</exception>
     /// <exception cref="FormatException">A delta's object is not what an API server sends. Nothing from it on was recorded; what came before it may have been. The recorder is of no more use: open another.</exception>
     /// <exception cref="StoreUnavailableException">The store cannot take it now; only where it is not to be waited for.</exception>
     public async ValueTask HandleAsync(IReadOnlyList<Delta> deltas, CancellationToken cancellationToken)

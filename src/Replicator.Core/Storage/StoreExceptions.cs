@@ -2,7 +2,7 @@ using Replicator.Core.Events;
 
 namespace Replicator.Core.Storage;
 
-/// <summary>The stream is not where the writer believes it is: another writer has taken it over, and this one must stop.</summary>
+/// <summary>The stream is not where the writer believes it is: another writer appends to it. This one must stop, or read it again where it knows that it is the one to go on (<see cref="Recording.CollectorFence"/>).</summary>
 public sealed class WrongExpectedRevisionException(StreamId stream, ExpectedRevision expected, long actual)
     : Exception($"Stream '{stream}' is at {(actual < 0 ? "no event" : $"revision {actual}")}, not at {expected}: another writer appends to it. Stop one of the two collectors.")
 {

@@ -15,6 +15,7 @@ using Replicator.Commands;
 using Replicator.Contracts;
 using Replicator.Core.Diagnostics;
 using Replicator.Core.Publishing;
+using Replicator.Core.Recording;
 using Replicator.Core.Redaction;
 using Replicator.Core.Rules;
 using Replicator.Informers;
@@ -86,7 +87,7 @@ public sealed class TelemetryTests
         replay.WriteKubeconfig(folder.File("kubeconfig"));
         using var connection = ClusterConnection.Open(new ClusterOptions { KubeconfigPath = folder.File("kubeconfig") });
         var key = RedactionKey.LoadOrCreate(data.RedactionKeyPath);
-        using var sinks = new RecorderSinks(data.Events, "shop", new RecordingRules([]), new RuleCounts("shop"), () => new Redactor(key), new ReplicatorHealth(), NullLogger.Instance, TimeProvider.System);
+        using var sinks = new RecorderSinks(data.Events, new CollectorFence(data.Events, "shop", TimeProvider.System), "shop", new RecordingRules([]), new RuleCounts("shop"), () => new Redactor(key), new ReplicatorHealth(), NullLogger.Instance, TimeProvider.System);
         using var publisher = new Publisher(data.Events, data.Checkpoints, host.Services.GetRequiredService<MassTransitPublisher>(), TimeProvider.System);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
         var running = Task.WhenAll(new ClusterReflectors(connection.Client, sinks, new ClusterReflectorsOptions(), TimeProvider.System).RunAsync(stop.Token), publisher.RunAsync(stop.Token));
