@@ -36,7 +36,7 @@ public sealed class ClusterConnection : IDisposable
     public static ClusterConnection Open(ClusterOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        var (configuration, context, authorities, credentials, files, _) = Load(options);
+        var (configuration, context, authorities, credentials, files, proxy, _) = Load(options);
         if (!Uri.TryCreate(configuration.Host, UriKind.Absolute, out var server) || server.Scheme is not ("http" or "https"))
             throw new ClusterConfigurationException($"The server address '{configuration.Host}' of context '{context}' is no http or https URL.");
         if (!server.AbsoluteUri.EndsWith('/'))
@@ -45,7 +45,7 @@ public sealed class ClusterConnection : IDisposable
         HttpMessageHandler? handler = null;
         try
         {
-            handler = new RotatingHandler(() => NewHandler(options, configuration, authorities()), files, options.Time);
+            handler = new RotatingHandler(() => NewHandler(options, configuration, authorities(), proxy), files, options.Time);
             var client = new HttpClient(new AuthenticatingHandler(credentials, configuration.TlsServerName, handler, options.Time))
             {
                 BaseAddress = server,
@@ -86,7 +86,7 @@ public sealed class ClusterConnection : IDisposable
     /// <inheritdoc/>
     public void Dispose() => Client.Dispose();
 
-    static SocketsHttpHandler NewHandler(ClusterOptions options, KubernetesClientConfiguration configuration, X509Certificate2Collection? authorities)
+    static SocketsHttpHandler NewHandler(ClusterOptions options, KubernetesClientConfiguration configuration, X509Certificate2Collection? authorities, IWebProxy? proxy)
     {
         var handler = new SocketsHttpHandler
         {
@@ -102,6 +102,8 @@ public sealed class ClusterConnection : IDisposable
             KeepAlivePingTimeout = options.KeepAlivePing.Timeout,
             PlaintextStreamFilter = static (context, _) => ValueTask.FromResult<Stream>(new ReadAheadStream(context.PlaintextStream)),
         };
+        if (proxy is not null)
+            handler.Proxy = proxy;
         SetTls(handler, configuration, authorities);
         return handler;
     }
@@ -153,7 +155,7 @@ public sealed class ClusterConnection : IDisposable
                 : plugin is not null && configuration.TokenProvider is ExecTokenProvider ? () => new TokenCredentials(new ExecTokenProvider(plugin))
                 : () => Kubernetes.CreateCredentials(configuration);
             var rotated = new[] { Kubeconfig.AuthorityFile(loaded, chosen), configuration.ClientCertificateFilePath, configuration.ClientKeyFilePath };
-            return new Loaded(configuration, chosen, () => Kubeconfig.Authorities(loaded, chosen), credentials, [.. rotated.OfType<string>().Where(file => file.Length > 0)],
+            return new Loaded(configuration, chosen, () => Kubeconfig.Authorities(loaded, chosen), credentials, [.. rotated.OfType<string>().Where(file => file.Length > 0)], Kubeconfig.Proxy(loaded, chosen, files),
                 tokenFile is not null ? Kubeconfig.TokenFileMembers(tokenFile) : plugin is not null ? Kubeconfig.PluginMembers(plugin) : null);
         }
         catch (Exception exception) when (IsOfConfiguration(exception) || exception is NullReferenceException or ArgumentException)
@@ -172,7 +174,7 @@ public sealed class ClusterConnection : IDisposable
         try
         {
             var configuration = KubernetesClientConfiguration.InClusterConfig();
-            return new Loaded(configuration, "in-cluster", () => configuration.SslCaCerts, () => new TokenCredentials(new TokenFileAuth(ServiceAccountToken)), [], Kubeconfig.TokenFileMembers(ServiceAccountToken));
+            return new Loaded(configuration, "in-cluster", () => configuration.SslCaCerts, () => new TokenCredentials(new TokenFileAuth(ServiceAccountToken)), [], null, Kubeconfig.TokenFileMembers(ServiceAccountToken));
         }
         catch (Exception exception) when (IsOfConfiguration(exception))
         {
@@ -222,7 +224,7 @@ public sealed class ClusterConnection : IDisposable
     }
 
     /// <summary>What a configuration says; authorities and credentials are read anew at each call. The members are those of a user whose token is renewed by itself.</summary>
-    sealed record Loaded(KubernetesClientConfiguration Configuration, string Context, Func<X509Certificate2Collection?> Authorities, Func<ServiceClientCredentials?> Credentials, IReadOnlyList<string> Files, string? Members);
+    sealed record Loaded(KubernetesClientConfiguration Configuration, string Context, Func<X509Certificate2Collection?> Authorities, Func<ServiceClientCredentials?> Credentials, IReadOnlyList<string> Files, IWebProxy? Proxy, string? Members);
 
     static bool IsOfConfiguration(Exception exception) =>
         exception is KubeConfigException or KubernetesClientException or FormatException or CryptographicException or IOException or UnauthorizedAccessException

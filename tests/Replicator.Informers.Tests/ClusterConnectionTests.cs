@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Time.Testing;
 using Replicator.TestKit;
 using Replicator.TestKit.ApiServer;
+using Replicator.TestKit.Network;
 using Xunit;
 
 namespace Replicator.Informers.Tests;
@@ -115,6 +116,29 @@ public sealed class ClusterConnectionTests : IDisposable
             Assert.Single((await Discover(connection)).Types);
         using (var connection = Open(server, authority: "", cluster: "insecure-skip-tls-verify: true"))
             Assert.Single((await Discover(connection)).Types);
+    }
+
+    [Fact]
+    public async Task A_cluster_behind_a_proxy_is_reached_by_it_and_by_a_name_that_only_the_proxy_knows()
+    {
+        await using var server = await TestApiServer.StartAsync([ServedType.Pods()], tls: true);
+        server.Certificate = server.Certificates.Server("api.behind.example");
+        await using var proxy = new ConnectProxy(server.Relay.Port, "user", "p@ss");
+        using var connection = Open(server, url: "https://api.behind.example:6443", cluster: $"proxy-url: 'http://user:p%40ss@127.0.0.1:{proxy.Port}'");
+        Assert.Single((await Discover(connection)).Types);
+        Assert.All(server.Requests, request => Assert.Equal("HTTP/2", request.Protocol));
+        Assert.All(proxy.Requests, head => Assert.Equal("CONNECT api.behind.example:6443 HTTP/1.1", head[0]));
+    }
+
+    [Theory]
+    [InlineData("ftp://proxy:secret@proxy.example")]
+    [InlineData("proxy.example")]
+    public void A_proxy_of_an_unknown_kind_is_refused_and_not_gone_around(string url)
+    {
+        File.WriteAllText(_folder.File("config"), $"{{current-context: a, clusters: [{{name: c, cluster: {{server: 'http://x', proxy-url: '{url}'}}}}], contexts: [{{name: a, context: {{cluster: c}}}}]}}");
+        var refusal = Refused(new ClusterOptions { KubeconfigPath = _folder.File("config") });
+        Assert.Contains("the proxy-url of cluster 'c' is no http, https or socks5 URL", refusal, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", refusal, StringComparison.Ordinal);
     }
 
     [Fact]

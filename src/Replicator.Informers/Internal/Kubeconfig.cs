@@ -1,9 +1,11 @@
+using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using k8s;
 using k8s.KubeConfigModels;
+using YamlDotNet.Serialization;
 
 namespace Replicator.Informers;
 
@@ -84,6 +86,23 @@ static class Kubeconfig
         return null;
     }
 
+    /// <summary>The proxy that the cluster is reached by (<c>proxy-url</c>), of which KubernetesClient does not know; null where the kubeconfig names none: the environment may (<c>HTTPS_PROXY</c>).</summary>
+    /// <exception cref="FormatException">It is no proxy's address.</exception>
+    public static IWebProxy? Proxy(K8SConfiguration configuration, string context, IReadOnlyList<string> files)
+    {
+        var cluster = configuration.Contexts.First(candidate => candidate.Name == context).ContextDetails?.Cluster;
+        var url = files.Select(file => KubernetesYaml.Deserialize<ClusterFile>(File.ReadAllText(file))?.Clusters?.FirstOrDefault(candidate => candidate.Name == cluster)).OfType<ClusterEntry>().FirstOrDefault()?.Cluster?.ProxyUrl;
+        if (string.IsNullOrEmpty(url))
+            return null;
+        // What kubectl takes; the address may hold a password, which no message repeats.
+        if (!Uri.TryCreate(url, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https" or "socks5"))
+            throw new FormatException($"the proxy-url of cluster '{cluster}' is no http, https or socks5 URL, such as http://proxy.example:3128");
+        var proxy = new WebProxy(new UriBuilder(address) { UserName = "", Password = "" }.Uri);
+        if (address.UserInfo.Split(':', 2) is [{ Length: > 0 } user, .. var password])
+            proxy.Credentials = new NetworkCredential(Uri.UnescapeDataString(user), password is [var secret] ? Uri.UnescapeDataString(secret) : "");
+        return proxy;
+    }
+
     /// <summary>A user with a token, as a kubeconfig has him.</summary>
     public static string TokenMembers(string token) => new JsonObject { ["token"] = token }.ToJsonString(Readable);
 
@@ -154,6 +173,23 @@ static class Kubeconfig
 
     // Made and filled by the YAML reader.
 #pragma warning disable CA1812
+    sealed class ClusterFile
+    {
+        public List<ClusterEntry>? Clusters { get; set; }
+    }
+
+    sealed class ClusterEntry
+    {
+        public string? Name { get; set; }
+        public ClusterDetails? Cluster { get; set; }
+    }
+
+    sealed class ClusterDetails
+    {
+        [YamlMember(Alias = "proxy-url", ApplyNamingConventions = false)]
+        public string? ProxyUrl { get; set; }
+    }
+
     sealed class UserFile
     {
         public List<UserEntry>? Users { get; set; }
