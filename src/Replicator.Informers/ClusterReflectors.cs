@@ -363,11 +363,8 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
         public ValueTask HandleDiscoveryAsync(DiscoverySnapshot snapshot, CancellationToken cancellationToken) => inner.HandleDiscoveryAsync(snapshot, cancellationToken);
     }
 
-    sealed class HintingSink(IDeltaSink inner, ChannelWriter<bool> hints) : IDeltaSink
+    sealed class HintingSink(IDeltaSink inner, ChannelWriter<bool> writer) : IDeltaSink
     {
-        // The first snapshot shows what discovery has just shown; a later one may show what was missed.
-        bool _synced = inner.ResumeVersion is not null;
-
         public string? ResumeVersion => inner.ResumeVersion;
 
         public string? RecordedVersion => inner.RecordedVersion;
@@ -376,17 +373,13 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
 
         public async ValueTask HandleAsync(IReadOnlyList<Delta> deltas, CancellationToken cancellationToken)
         {
-            var changed = false;
-            var completed = false;
+            // A whole list, the first one too, may hold what came after the last look.
+            var hints = false;
             foreach (var delta in deltas)
-            {
-                changed |= delta.Kind is DeltaKind.Added or DeltaKind.Modified or DeltaKind.Deleted;
-                completed |= delta.Kind == DeltaKind.ListCompleted;
-            }
+                hints |= delta.Kind is DeltaKind.Added or DeltaKind.Modified or DeltaKind.Deleted or DeltaKind.ListCompleted;
             await inner.HandleAsync(deltas, cancellationToken).ConfigureAwait(false);
-            if (changed || completed && _synced)
-                hints.TryWrite(true);
-            _synced |= completed;
+            if (hints)
+                writer.TryWrite(true);
         }
 
         public ValueTask DisposeAsync() => inner.DisposeAsync();
