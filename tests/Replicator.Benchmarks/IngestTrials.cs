@@ -89,7 +89,7 @@ static class IngestTrials
         await using var data = await SqliteDataFolder.OpenAsync(folder.File("data"));
         using var projector = new Projector(data.Events, data.Snapshots);
         var key = RedactionKey.LoadOrCreate(data.RedactionKeyPath);
-        using var recorders = new RecorderSinks(data.Events, RecordedFeed.Cluster, RecordingRules.None, new RuleCounts(RecordedFeed.Cluster), () => new Redactor(key), new ReplicatorHealth(), NullLogger.Instance, TimeProvider.System);
+        using var recorders = new RecorderSinks(data.Events, new CollectorFence(data.Events, RecordedFeed.Cluster, TimeProvider.System), RecordedFeed.Cluster, RecordingRules.None, new RuleCounts(RecordedFeed.Cluster), () => new Redactor(key), new ReplicatorHealth(), NullLogger.Instance, TimeProvider.System);
         var sinks = new CountingSinks(recorders, before, changes);
         var reflector = new Reflector(connection.Client, RecordedFeed.Pods, sinks, new ReflectorOptions { Problem = problem => Console.Error.WriteLine(problem.Message) }, TimeProvider.System);
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
