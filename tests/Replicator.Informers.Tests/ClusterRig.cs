@@ -14,8 +14,11 @@ namespace Replicator.Informers.Tests;
 /// <summary>All reflectors of a cluster between a server whose types come and go and recorders.</summary>
 sealed class ClusterRig : IAsyncDisposable
 {
+    /// <summary>When the clock starts.</summary>
+    public static readonly DateTimeOffset Start = new(2026, 1, 1, 3, 0, 0, TimeSpan.Zero);
+
     readonly TemporaryFolder _folder = new();
-    readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 1, 3, 0, 0, TimeSpan.Zero));
+    readonly FakeTimeProvider _time = new(Start);
     readonly InMemoryEventStore _store = new();
     readonly CancellationTokenSource _stop = new();
     ClusterReflectors _reflectors = null!;

@@ -123,6 +123,15 @@ public sealed class DiscoveryTests
     }
 
     [Fact]
+    public async Task A_type_that_is_defined_between_the_first_look_and_the_first_list_of_definitions_does_not_wait_for_the_next_look()
+    {
+        await using var rig = await ClusterRig.StartAsync(prepare: server =>
+            server.Faults.Next(request => request.Path.EndsWith("/customresourcedefinitions", StringComparison.Ordinal), () => Fault.First(() => server.AddCustomType(Widget))));
+        Assert.True(rig.IsWatching(Widgets));
+        Assert.InRange(rig.Now - ClusterRig.Start, TimeSpan.Zero, new ClusterReflectorsOptions().DiscoveryInterval / 2);
+    }
+
+    [Fact]
     public async Task A_server_that_does_not_answer_for_its_OpenAPI_documents_keeps_no_new_type_waiting()
     {
         const int documents = 100;
