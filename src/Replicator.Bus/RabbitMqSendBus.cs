@@ -39,7 +39,8 @@ sealed class RabbitMqSendBus(BusOptions options, ILoggerFactory logging, TimePro
 
     public async ValueTask<ISendEndpoint> OpenAsync(CancellationToken cancellationToken)
     {
-        if (_opened?.Endpoint is { } endpoint)
+        // One that was lost while nothing was sent has told nobody: over it, sends would wait without end.
+        if (_opened is { IsLost: false, Endpoint: { } endpoint })
             return endpoint;
         await ResetAsync(cancellationToken).ConfigureAwait(false);
         // First, for it is also how to learn in the broker's own words why there will be no connection.
@@ -47,6 +48,7 @@ sealed class RabbitMqSendBus(BusOptions options, ILoggerFactory logging, TimePro
         var opened = new Opened(options);
         opened.Failed += exception =>
         {
+            opened.IsLost = true;
             // What one that is given up still has to say concerns nobody.
             if (_opened == opened)
                 Failed?.Invoke(exception);
@@ -211,6 +213,7 @@ sealed class RabbitMqSendBus(BusOptions options, ILoggerFactory logging, TimePro
     {
         readonly ServiceProvider _services;
         readonly IBusControl _bus;
+        volatile bool _isLost;
 
         public Opened(BusOptions options)
         {
@@ -234,6 +237,13 @@ sealed class RabbitMqSendBus(BusOptions options, ILoggerFactory logging, TimePro
         }
 
         public event Action<Exception>? Failed;
+
+        /// <summary>Whether something has failed in it, so that it is to be replaced.</summary>
+        public bool IsLost
+        {
+            get => _isLost;
+            set => _isLost = value;
+        }
 
         /// <summary>What it connects by.</summary>
         public Sockets Sockets { get; }

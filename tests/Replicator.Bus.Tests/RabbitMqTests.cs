@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Replicator.Contracts;
 using Replicator.Core.Events;
@@ -250,6 +251,22 @@ public sealed class RabbitMqTests(RabbitMqFixture fixture) : IClassFixture<Rabbi
         while (checkpoints.Position < 60)
             await time.PassAsync(TimeSpan.FromMilliseconds(10), Cancel);
         await subscriber.AssertCompleteAsync(store, Cancel);
+    }
+
+    [Fact]
+    public async Task A_connection_that_is_lost_while_nothing_is_sent_is_not_sent_over()
+    {
+        await using var proxy = new TcpProxy(Broker.Port);
+        var bus = new RabbitMqSendBus(Options(proxy.Port), NullLoggerFactory.Instance, TimeProvider.System);
+        var lost = new TaskCompletionSource();
+        bus.Failed += _ => lost.TrySetResult();
+        var first = await bus.OpenAsync(Cancel);
+        Assert.Same(first, await bus.OpenAsync(Cancel));
+
+        proxy.Reset();
+        await lost.Task.WaitAsync(Cancel);
+        Assert.NotSame(first, await bus.OpenAsync(Cancel));
+        await bus.StopAsync(Cancel);
     }
 
     [Fact]
