@@ -48,7 +48,6 @@ sealed class RabbitMqSendBus(BusOptions options, ILoggerFactory logging, TimePro
         var opened = new Opened(options);
         opened.Failed += exception =>
         {
-            opened.IsLost = true;
             // What one that is given up still has to say concerns nobody.
             if (_opened == opened)
                 Failed?.Invoke(exception);
@@ -217,10 +216,10 @@ sealed class RabbitMqSendBus(BusOptions options, ILoggerFactory logging, TimePro
 
         public Opened(BusOptions options)
         {
-            Sockets = new Sockets(exception => Failed?.Invoke(exception));
+            Sockets = new Sockets(Fail);
             // A container of its own, so that it can be replaced. Its log is heard, not written: each message under way when a connection broke would be a stack trace.
             _services = new ServiceCollection()
-                .AddLogging(logs => logs.AddProvider(new FaultListener(exception => Failed?.Invoke(exception))).SetMinimumLevel(LogLevel.Warning))
+                .AddLogging(logs => logs.AddProvider(new FaultListener(Fail)).SetMinimumLevel(LogLevel.Warning))
                 .AddMassTransit(bus =>
                 {
                     // It would tell its makers what runs here.
@@ -239,11 +238,7 @@ sealed class RabbitMqSendBus(BusOptions options, ILoggerFactory logging, TimePro
         public event Action<Exception>? Failed;
 
         /// <summary>Whether something has failed in it, so that it is to be replaced.</summary>
-        public bool IsLost
-        {
-            get => _isLost;
-            set => _isLost = value;
-        }
+        public bool IsLost => _isLost;
 
         /// <summary>What it connects by.</summary>
         public Sockets Sockets { get; }
@@ -261,6 +256,13 @@ sealed class RabbitMqSendBus(BusOptions options, ILoggerFactory logging, TimePro
         {
             await _bus.StopAsync().ConfigureAwait(false);
             await _services.DisposeAsync().ConfigureAwait(false);
+        }
+
+        void Fail(Exception exception)
+        {
+            // First: who asks for it in answer to the event must not get it again.
+            _isLost = true;
+            Failed?.Invoke(exception);
         }
     }
 }

@@ -363,7 +363,7 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
         public ValueTask HandleDiscoveryAsync(DiscoverySnapshot snapshot, CancellationToken cancellationToken) => inner.HandleDiscoveryAsync(snapshot, cancellationToken);
     }
 
-    sealed class HintingSink(IDeltaSink inner, ChannelWriter<bool> writer) : IDeltaSink
+    sealed class HintingSink(IDeltaSink inner, ChannelWriter<bool> hints) : IDeltaSink
     {
         public string? ResumeVersion => inner.ResumeVersion;
 
@@ -374,12 +374,12 @@ public sealed class ClusterReflectors(HttpClient client, IDeltaSinkFactory sinks
         public async ValueTask HandleAsync(IReadOnlyList<Delta> deltas, CancellationToken cancellationToken)
         {
             // A whole list, the first one too, may hold what came after the last look.
-            var hints = false;
+            var isHint = false;
             foreach (var delta in deltas)
-                hints |= delta.Kind is DeltaKind.Added or DeltaKind.Modified or DeltaKind.Deleted or DeltaKind.ListCompleted;
+                isHint |= delta.Kind is DeltaKind.Added or DeltaKind.Modified or DeltaKind.Deleted or DeltaKind.ListCompleted;
             await inner.HandleAsync(deltas, cancellationToken).ConfigureAwait(false);
-            if (hints)
-                writer.TryWrite(true);
+            if (isHint)
+                hints.TryWrite(true);
         }
 
         public ValueTask DisposeAsync() => inner.DisposeAsync();

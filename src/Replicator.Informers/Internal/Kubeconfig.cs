@@ -43,7 +43,7 @@ static class Kubeconfig
     /// <summary>kubectl takes a user without credentials for an anonymous one; KubernetesClient refuses it, but not a context without a user.</summary>
     public static void AllowAnonymous(K8SConfiguration configuration, string context)
     {
-        var details = configuration.Contexts.First(candidate => candidate.Name == context).ContextDetails;
+        var details = Details(configuration, context);
         if (details is null || configuration.Users?.FirstOrDefault(user => user.Name == details.User) is not { } found)
             return;
         if (found.UserCredentials is not { } credentials
@@ -68,19 +68,18 @@ static class Kubeconfig
     /// <summary>The plugin that the user's credentials come from; null where there is none.</summary>
     public static ExternalExecution? Plugin(K8SConfiguration configuration, string context)
     {
-        var user = configuration.Contexts.First(candidate => candidate.Name == context).ContextDetails?.User;
+        var user = Details(configuration, context)?.User;
         return configuration.Users?.FirstOrDefault(candidate => candidate.Name == user)?.UserCredentials?.ExternalExecution;
     }
 
     /// <summary>The file of the user's token (<c>tokenFile</c>), of which KubernetesClient does not know; null where there is none.</summary>
     public static string? TokenFile(K8SConfiguration configuration, string context, IReadOnlyList<string> files)
     {
-        if (configuration.Contexts.First(candidate => candidate.Name == context).ContextDetails?.User is not { } user)
+        if (Details(configuration, context)?.User is not { } user)
             return null;
         foreach (var file in files)
         {
-            var entry = KubernetesYaml.Deserialize<UserFile>(File.ReadAllText(file))?.Users?.FirstOrDefault(candidate => candidate.Name == user);
-            if (entry is not null)
+            if (Read(file)?.Users?.FirstOrDefault(candidate => candidate.Name == user) is { } entry)
                 return string.IsNullOrEmpty(entry.User?.TokenFile) ? null : Path.GetFullPath(entry.User.TokenFile, Path.GetDirectoryName(file)!);
         }
         return null;
@@ -90,8 +89,8 @@ static class Kubeconfig
     /// <exception cref="FormatException">It is no proxy's address.</exception>
     public static IWebProxy? Proxy(K8SConfiguration configuration, string context, IReadOnlyList<string> files)
     {
-        var cluster = configuration.Contexts.First(candidate => candidate.Name == context).ContextDetails?.Cluster;
-        var url = files.Select(file => KubernetesYaml.Deserialize<ClusterFile>(File.ReadAllText(file))?.Clusters?.FirstOrDefault(candidate => candidate.Name == cluster)).OfType<ClusterEntry>().FirstOrDefault()?.Cluster?.ProxyUrl;
+        var cluster = Details(configuration, context)?.Cluster;
+        var url = files.Select(file => Read(file)?.Clusters?.FirstOrDefault(candidate => candidate.Name == cluster)).OfType<ClusterEntry>().FirstOrDefault()?.Cluster?.ProxyUrl;
         if (string.IsNullOrEmpty(url))
             return null;
         // What kubectl takes; the address may hold a password, which no message repeats.
@@ -132,9 +131,14 @@ static class Kubeconfig
         return X509CertificateLoader.LoadPkcs12(loaded.Export(X509ContentType.Pfx), password: null);
     }
 
+    static ContextDetails? Details(K8SConfiguration configuration, string context) => configuration.Contexts.First(candidate => candidate.Name == context).ContextDetails;
+
+    /// <summary>Those members of a kubeconfig of which KubernetesClient does not know.</summary>
+    static UnknownMembers? Read(string file) => KubernetesYaml.Deserialize<UnknownMembers>(File.ReadAllText(file));
+
     static ClusterEndpoint? Endpoint(K8SConfiguration configuration, string context)
     {
-        var cluster = configuration.Contexts.First(candidate => candidate.Name == context).ContextDetails?.Cluster;
+        var cluster = Details(configuration, context)?.Cluster;
         return configuration.Clusters?.FirstOrDefault(candidate => candidate.Name == cluster)?.ClusterEndpoint;
     }
 
@@ -173,9 +177,10 @@ static class Kubeconfig
 
     // Made and filled by the YAML reader.
 #pragma warning disable CA1812
-    sealed class ClusterFile
+    sealed class UnknownMembers
     {
         public List<ClusterEntry>? Clusters { get; set; }
+        public List<UserEntry>? Users { get; set; }
     }
 
     sealed class ClusterEntry
@@ -188,11 +193,6 @@ static class Kubeconfig
     {
         [YamlMember(Alias = "proxy-url", ApplyNamingConventions = false)]
         public string? ProxyUrl { get; set; }
-    }
-
-    sealed class UserFile
-    {
-        public List<UserEntry>? Users { get; set; }
     }
 
     sealed class UserEntry
