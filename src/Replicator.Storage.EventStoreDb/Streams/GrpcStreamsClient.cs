@@ -57,6 +57,7 @@ sealed class GrpcStreamsClient(EventStoreDbConnectionString connection, EventSto
                 Count = (ulong)maxCount,
                 NoFilter = new Empty(),
             },
+            Deadline(maxCount),
             cancellationToken);
     }
 
@@ -70,6 +71,7 @@ sealed class GrpcStreamsClient(EventStoreDbConnectionString connection, EventSto
                 Count = (ulong)Math.Max(1, maxCount),
                 Filter = Filter(streamPrefix),
             },
+            Deadline(maxCount),
             cancellationToken);
 
     public IAsyncEnumerable<ReadMessage> SubscribeToAllAsync(LogPosition? after, string streamPrefix, CancellationToken cancellationToken) =>
@@ -81,6 +83,7 @@ sealed class GrpcStreamsClient(EventStoreDbConnectionString connection, EventSto
                 Subscription = new ReadReq.Types.Options.Types.SubscriptionOptions(),
                 Filter = Filter(streamPrefix),
             },
+            deadline: null,
             cancellationToken);
 
     public ValueTask DisposeAsync() => _cluster.DisposeAsync();
@@ -107,13 +110,19 @@ sealed class GrpcStreamsClient(EventStoreDbConnectionString connection, EventSto
         CheckpointIntervalMultiplier = CheckpointInterval,
     };
 
-    async IAsyncEnumerable<ReadMessage> CallAsync(ReadReq.Types.Options request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>When a call that asks for so many events must be answered. One event is one message; for more, whoever reads them may take his time.</summary>
+    DateTime? Deadline(long maxCount) => maxCount == 1 ? Deadline() : null;
+
+    // gRPC measures deadlines by the machine's clock, whatever clock is injected.
+    DateTime? Deadline() => connection.DefaultDeadline == System.Threading.Timeout.InfiniteTimeSpan ? null : TimeProvider.System.GetUtcNow().UtcDateTime + connection.DefaultDeadline;
+
+    async IAsyncEnumerable<ReadMessage> CallAsync(ReadReq.Types.Options request, DateTime? deadline, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         request.UuidOption = new ReadReq.Types.Options.Types.UUIDOption { Structured = new Empty() };
         // From 21 on the server tells where a stream begins and ends, and says when a subscription has caught up.
         request.ControlOption = new ReadReq.Types.Options.Types.ControlOption { Compatibility = 21 };
         var node = await _cluster.GetAsync(cancellationToken).ConfigureAwait(false);
-        var call = node.Streams.Read(new ReadReq { Options = request }, node.Call(cancellationToken));
+        var call = node.Streams.Read(new ReadReq { Options = request }, node.Call(cancellationToken, deadline));
         try
         {
             for (var redirects = 0; ;)
@@ -131,7 +140,7 @@ sealed class GrpcStreamsClient(EventStoreDbConnectionString connection, EventSto
                     _cluster.Follow(node, leader);
                     call.Dispose();
                     node = await _cluster.GetAsync(cancellationToken).ConfigureAwait(false);
-                    call = node.Streams.Read(new ReadReq { Options = request }, node.Call(cancellationToken));
+                    call = node.Streams.Read(new ReadReq { Options = request }, node.Call(cancellationToken, deadline));
                     redirects++;
                     continue;
                 }
@@ -165,8 +174,7 @@ sealed class GrpcStreamsClient(EventStoreDbConnectionString connection, EventSto
     {
         cancellationToken.ThrowIfCancellationRequested();
         // As with a batch: what has begun is not called back, so that its true fate is learned.
-        DateTime? deadline = connection.DefaultDeadline == System.Threading.Timeout.InfiniteTimeSpan ? null : TimeProvider.System.GetUtcNow().UtcDateTime + connection.DefaultDeadline;
-        using var call = node.Streams.Append(node.Call(CancellationToken.None, deadline));
+        using var call = node.Streams.Append(node.Call(CancellationToken.None, Deadline()));
         try
         {
             await call.RequestStream.WriteAsync(new AppendReq { Options = Wire.ToAppendOptions(stream, expected) }, CancellationToken.None).ConfigureAwait(false);
