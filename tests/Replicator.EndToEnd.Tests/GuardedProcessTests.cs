@@ -77,6 +77,9 @@ public sealed class GuardedProcessTests : IDisposable
         await using var up = ReplicatorProcess.Start(_folder.Path, "up", "--demo", "--speed", "max", "--data", "data", "--listen", "https://127.0.0.1:0");
         var api = await up.WaitForApiAsync();
 
+        // There is no past of a cluster before something was recorded of it.
+        await Eventually.HoldsAsync(async () => !(await ReplicatorProcess.RunAsync(_folder.Path, "kubeconfig", "--as-of", "now", "--data", "data")).Errors.Contains("nothing was recorded of a cluster 'shop'", StringComparison.Ordinal), Cancel);
+
         // As whoever owns the data: the authority and the token lie beside it.
         var owner = await KubeconfigAsync("owner", "--data", "data");
         Assert.Contains("yes", await KubectlAsync(owner, 0, "auth", "can-i", "list", "secrets", "-A"), StringComparison.Ordinal);
