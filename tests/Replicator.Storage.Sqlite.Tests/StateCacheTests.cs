@@ -51,4 +51,22 @@ public sealed class StateCacheTests
                 Assert.InRange(total, 0, Capacity);
             }
         }, iter: 2000);
+
+    [Fact]
+    public void A_state_that_takes_anothers_place_a_second_time_is_kept_once_and_can_be_dropped()
+    {
+        var cache = new StateCache(4 * 1024);
+        for (var reads = 0; reads < 3; reads++)
+        {
+            cache.Add(1, new byte[1000]);
+            cache.Replace(1, 2, [.. Enumerable.Repeat((byte)reads, 1000)]);
+        }
+        Assert.True(cache.TryGet(2, out var state));
+        Assert.Equal(2, state[0]);
+        // Room is made by dropping what was used last: without end, were something kept that has no name.
+        for (var position = 10; position < 30; position++)
+            cache.Add(position, new byte[1000]);
+        Assert.False(cache.TryGet(2, out _));
+        Assert.True(cache.TryGet(29, out _));
+    }
 }

@@ -39,6 +39,8 @@ sealed class StateCache(long capacity)
     /// <summary>Keeps a state in place of its object's former one, which is not asked for again.</summary>
     public void Replace(long former, long position, ReadOnlySpan<byte> state)
     {
+        // Whoever reads the log again has kept it before.
+        Remove(position);
         if (!_entries.Remove(former, out var node))
         {
             Add(position, state);
