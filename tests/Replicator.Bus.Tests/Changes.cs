@@ -37,11 +37,6 @@ static class Changes
     public static ValueTask<AppendResult> AppendAsync(IEventStore store, string cluster, int first, int count, int objects, CancellationToken cancellationToken) => store.AppendAsync(
         new StreamId(cluster, Pods.GroupResource), ExpectedRevision.Any, [.. Enumerable.Range(first, count).Select(version => Modified(cluster, Pods, "shop", $"web-{version % objects}", version))], cancellationToken);
 
-    public static async Task Until(Func<bool> condition, CancellationToken cancellationToken)
-    {
-        while (!condition())
-            await Task.Delay(TimeSpan.FromMilliseconds(10), cancellationToken);
-    }
 }
 
 /// <summary>A place for positions that can be watched.</summary>

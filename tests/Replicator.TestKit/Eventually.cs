@@ -6,7 +6,7 @@ namespace Replicator.TestKit;
 /// <summary>Waiting for something to become true, for as long as a hung test is not to be mistaken for a slow machine.</summary>
 public static class Eventually
 {
-    static readonly TimeSpan Longest = TimeSpan.FromMinutes(1);
+    static readonly TimeSpan Longest = TimeSpan.FromMinutes(5);
     static readonly TimeSpan Period = TimeSpan.FromMilliseconds(2);
 
     /// <summary>Returns once the condition holds, and fails with its text and <paramref name="state"/> where it never does.</summary>

@@ -3,6 +3,7 @@ using CsCheck;
 using Microsoft.Extensions.Time.Testing;
 using Replicator.Core.Recording;
 using Replicator.Informers.Caching;
+using Replicator.TestKit;
 using Xunit;
 
 namespace Replicator.Informers.Tests.Caching;
@@ -368,8 +369,7 @@ public sealed class SharedInformerTests : IAsyncDisposable
                     Pods.Delta(DeltaKind.ListCompleted, $"{version}"),
                 ], CancellationToken.None);
             }
-            while (registration.Pending > 0)
-                await Task.Yield();
+            await Eventually.HoldsAsync(() => registration.Pending == 0, Token);
             await registration.DisposeAsync();
             var expected = cluster.Select(pair => $"{pair.Key}@{pair.Value.Version}").ToList();
             return wrong.IsEmpty
@@ -390,7 +390,6 @@ public sealed class SharedInformerTests : IAsyncDisposable
     /// <summary>Keeps what it is told.</summary>
     sealed class Recorder : IResourceEventHandler
     {
-        readonly SemaphoreSlim _told = new(0);
         readonly ConcurrentQueue<ResourceEvent> _events = new();
 
         public Func<ResourceEvent, Task> Before { get; init; } = _ => Task.CompletedTask;
@@ -405,22 +404,16 @@ public sealed class SharedInformerTests : IAsyncDisposable
         {
             await Before(change);
             _events.Enqueue(change);
-            _told.Release();
         }
 
         /// <summary>Waits until it was told so many events.</summary>
         public async Task HasAsync(int count)
         {
-            while (_events.Count < count)
-                await _told.WaitAsync(Token);
+            await Eventually.HoldsAsync(() => _events.Count >= count, Token);
             Assert.Equal(count, _events.Count);
         }
 
-        public async Task UntilAsync(Predicate<ResourceEvent> condition)
-        {
-            while (!_events.Any(change => condition(change)))
-                await _told.WaitAsync(Token);
-        }
+        public Task UntilAsync(Predicate<ResourceEvent> condition) => Eventually.HoldsAsync(() => _events.Any(change => condition(change)), Token);
 
         static string? Name(Unstructured? item) => item is null ? null : $"{item.Name}@{item.ResourceVersion}";
     }

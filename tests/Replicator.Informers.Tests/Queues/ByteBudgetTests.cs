@@ -4,6 +4,7 @@ using Microsoft.Extensions.Time.Testing;
 using Replicator.Core.Kubernetes;
 using Replicator.Core.Recording;
 using Replicator.Informers.Queues;
+using Replicator.TestKit;
 using Xunit;
 
 namespace Replicator.Informers.Tests.Queues;
@@ -24,8 +25,7 @@ public sealed class ByteBudgetTests
         await using var run = new Run(server, sinks, budget);
         // The sink has a first batch in hand and takes no more; the rest of four megabytes may not be read.
         await sinks.Entered("pods").WaitAsync(Token);
-        while (budget.Waits == 0)
-            await Task.Yield();
+        await Eventually.HoldsAsync(() => budget.Waits > 0, Token);
         Assert.Equal(1, budget.Waits);
         Assert.InRange(budget.InUse, Limit, Limit + ReadSize);
         Assert.InRange(server.Sent("pods"), Limit, Limit + 2 * ReadSize);
@@ -62,8 +62,7 @@ public sealed class ByteBudgetTests
         var budget = new ByteBudget(Limit);
         var (server, sinks) = (new Server(lines: 1000, lineBytes: 2000), new GatedSinks());
         await using var stuck = new Run(server, sinks, budget, resource: "pods");
-        while (budget.Waits == 0)
-            await Task.Yield();
+        await Eventually.HoldsAsync(() => budget.Waits > 0, Token);
         sinks.Open("nodes");
         await using var other = new Run(server, sinks, budget, resource: "nodes");
         await sinks.HasAsync("nodes", 1000);
@@ -79,8 +78,7 @@ public sealed class ByteBudgetTests
         var (server, sinks) = (new Server(lines: 1000, lineBytes: 2000), new GatedSinks());
         await using (new Run(server, sinks, budget))
         {
-            while (budget.Waits == 0)
-                await Task.Yield();
+            await Eventually.HoldsAsync(() => budget.Waits > 0, Token);
         }
         Assert.Equal(0, budget.InUse);
     }
@@ -96,8 +94,7 @@ public sealed class ByteBudgetTests
                 await queue.AddAsync([Delta(number, 1000)], Token);
             queue.Complete();
         }, Token);
-        while (budget.Waits == 0)
-            await Task.Yield();
+        await Eventually.HoldsAsync(() => budget.Waits > 0, Token);
         Assert.InRange(budget.InUse, 10_000, 12_000);
         Assert.False(adding.IsCompleted);
         var versions = new List<string>();
@@ -284,14 +281,7 @@ public sealed class ByteBudgetTests
                 return [.. versions];
         }
 
-        public async Task HasAsync(string resource, int count)
-        {
-            while (Versions(resource).Count < count)
-            {
-                Token.ThrowIfCancellationRequested();
-                await Task.Yield();
-            }
-        }
+        public Task HasAsync(string resource, int count) => Eventually.HoldsAsync(() => Versions(resource).Count >= count, Token);
 
         public ValueTask<IDeltaSink> OpenAsync(ResourceType type, CancellationToken cancellationToken) => new(new Sink(this, type.Resource));
 

@@ -75,14 +75,7 @@ public sealed class SampleControllerTests
         Assert.Throws<FormatException>(() => new ListerWatcher(client, Caching.Pods.Type, labelSelector: "app in"));
     }
 
-    static async Task HasAsync(ConcurrentQueue<string> log, Func<string, bool> line)
-    {
-        while (!log.Any(line))
-        {
-            await Task.Yield();
-            Token.ThrowIfCancellationRequested();
-        }
-    }
+    static Task HasAsync(ConcurrentQueue<string> log, Func<string, bool> line) => Eventually.HoldsAsync(() => log.Any(line), Token);
 
     /// <summary>Says to the first watch what it is told to, and takes deletions.</summary>
     sealed class Server : HttpMessageHandler

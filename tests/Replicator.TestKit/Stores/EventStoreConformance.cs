@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 using CsCheck;
 using Replicator.Core.Events;
@@ -549,18 +550,12 @@ public abstract class EventStoreConformance : IAsyncLifetime
     protected virtual Task UntilBackAsync() => Task.CompletedTask;
 
     /// <summary>Waits for a condition that <paramref name="working"/> brings about; its failure is the test's.</summary>
-    protected internal static async Task Until(Func<bool> condition, Task working)
+    protected internal static async Task Until(Func<bool> condition, Task working, [CallerArgumentExpression(nameof(condition))] string text = "")
     {
-        while (!condition())
-        {
-            Cancel.ThrowIfCancellationRequested();
-            if (working.IsCompleted)
-            {
-                await working;
-                Assert.True(condition(), "What the test waits for has ended without bringing it about.");
-            }
-            await Task.Yield();
-        }
+        await Eventually.HoldsAsync(() => working.IsCompleted || condition(), Cancel, text: text);
+        if (working.IsCompleted)
+            await working;
+        Assert.True(condition(), "What the test waits for has ended without bringing it about.");
     }
 
     protected async Task<List<RecordedEvent>> ReadAll()
