@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 using Replicator.Core.Kubernetes;
@@ -11,7 +12,6 @@ namespace Replicator.KubeApi;
 /// <param name="stopping">Ends every watch: the process is about to end.</param>
 public sealed class KubeApiHandler(TimeProvider time, CancellationToken stopping)
 {
-    const int FlushBytes = 64 * 1024;
     const string Json = "application/json";
 
     readonly WatchHandler _watches = new(time, stopping);
@@ -161,7 +161,7 @@ public sealed class KubeApiHandler(TimeProvider time, CancellationToken stopping
             return;
         }
         var body = context.Response.BodyWriter;
-        using var writer = await OpenWriterAsync(context, source, served, representation).ConfigureAwait(false);
+        using var writer = await OpenWriterAsync(context, body, source, served, representation).ConfigureAwait(false);
         context.Response.ContentType = Json;
         writer.WriteSingle(stored.State, stored.ResourceVersion, writesColumns: true);
         await body.FlushAsync(cancellationToken).ConfigureAwait(false);
@@ -178,17 +178,20 @@ public sealed class KubeApiHandler(TimeProvider time, CancellationToken stopping
         var options = ListOptions.Read(context.Request, served, scope, isWatch);
         var representation = Representation.Choose(context.Request.Headers.Accept.ToString());
         await WarnAsync(context, source, served).ConfigureAwait(false);
-        using var writer = await OpenWriterAsync(context, source, served, representation).ConfigureAwait(false);
         context.Response.ContentType = Json;
         if (options.IsWatch)
-            await _watches.WatchAsync(context, source, served, options, writer).ConfigureAwait(false);
-        else
-            await ListAsync(context, source, served, options, writer).ConfigureAwait(false);
+        {
+            using var events = await OpenWriterAsync(context, context.Response.BodyWriter, source, served, representation).ConfigureAwait(false);
+            await _watches.WatchAsync(context, source, served, options, events).ConfigureAwait(false);
+            return;
+        }
+        var body = new LargeChunks(context.Response.BodyWriter);
+        using var writer = await OpenWriterAsync(context, body, source, served, representation).ConfigureAwait(false);
+        await ListAsync(body, source, served, options, writer, cancellationToken).ConfigureAwait(false);
     }
 
-    static async Task ListAsync(HttpContext context, IObjectSource source, ServedResource resource, ListOptions options, ObjectWriter writer)
+    static async Task ListAsync(LargeChunks body, IObjectSource source, ServedResource resource, ListOptions options, ObjectWriter writer, CancellationToken cancellationToken)
     {
-        var cancellationToken = context.RequestAborted;
         var selector = options.Selector;
         var token = options.Continue;
         var isLimited = options.Limit < long.MaxValue;
@@ -207,7 +210,6 @@ public sealed class KubeApiHandler(TimeProvider time, CancellationToken stopping
 
         var objects = Select(listing.Objects, selector, cancellationToken).GetAsyncEnumerator(cancellationToken);
         await using var _ = objects.ConfigureAwait(false);
-        var body = context.Response.BodyWriter;
         var items = new ItemSequence(writer, body);
         // The first object is read, and so converted, before the answer begins: what cannot be answered is then an error and not half a list.
         var any = await objects.MoveNextAsync().ConfigureAwait(false);
@@ -218,7 +220,7 @@ public sealed class KubeApiHandler(TimeProvider time, CancellationToken stopping
                 items.Begin(listing.ResourceVersion, isLimited);
             last = objects.Current.Object;
             items.Add(objects.Current.State);
-            if (body.UnflushedBytes > FlushBytes)
+            if (body.IsWorthSending)
                 await body.FlushAsync(cancellationToken).ConfigureAwait(false);
         }
         if (count == 0)
@@ -245,7 +247,7 @@ public sealed class KubeApiHandler(TimeProvider time, CancellationToken stopping
         }
     }
 
-    static async ValueTask<ObjectWriter> OpenWriterAsync(HttpContext context, IObjectSource source, ServedResource resource, Representation representation)
+    static async ValueTask<ObjectWriter> OpenWriterAsync(HttpContext context, IBufferWriter<byte> body, IObjectSource source, ServedResource resource, Representation representation)
     {
         TableDefinition? table = null;
         if (representation.Kind == RepresentationKind.Table)
@@ -257,7 +259,7 @@ public sealed class KubeApiHandler(TimeProvider time, CancellationToken stopping
             "Object" => IncludeObject.Object,
             var other => throw KubeApiException.BadRequest($"unrecognized includeObject value: \"{other}\""),
         };
-        return new ObjectWriter(context.Response.BodyWriter, representation, resource, table, include, source.Now);
+        return new ObjectWriter(body, representation, resource, table, include, source.Now);
     }
 
     /// <summary>Says in headers (RFC 7234, section 5.5) what is not known; kubectl prints them.</summary>
