@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using System.Threading.Channels;
 using Replicator.Core.Events;
 using Replicator.Core.Json;
 using Replicator.Core.Kubernetes;
@@ -17,8 +18,8 @@ public sealed class SqliteSnapshotStore : ISnapshotStore
 {
     const int ChunkObjects = 4096;
     const int BatchStates = 64;
-    // States are made from others before them, which takes most of a long list's time: several readers share it. Each batch is a few hundred KB of pods.
-    const int BatchesAhead = 3;
+    // States are made from others before them, which takes most of a long list's time: as many threads as there are cores share it. Each batch is a few hundred KB of pods.
+    const int BatchesAhead = 4;
     // A list of a namespace is asked for again; one of everything would only drive out what is.
     const int KeptBatches = 32;
     const int HistoryRows = 256;
@@ -29,6 +30,7 @@ public sealed class SqliteSnapshotStore : ISnapshotStore
     readonly string _folder;
     readonly SqliteEventStore _log;
     readonly SemaphoreSlim _writing = new(1, 1);
+    readonly DecodingThreads _decoding = new();
     volatile SnapshotGeneration _current;
 
     SqliteSnapshotStore(string folder, SqliteEventStore log, SnapshotGeneration current) => (_folder, _log, _current) = (folder, log, current);
@@ -77,38 +79,28 @@ public sealed class SqliteSnapshotStore : ISnapshotStore
         await Task.CompletedTask.ConfigureAwait(false);
         using var lease = new Lease(this);
         using var batches = Batches(lease.Generation, query).GetEnumerator();
-        // What is read ahead, oldest first.
-        var ahead = new Queue<Task<StateBatch>>();
-        var begun = 0;
+        if (!batches.MoveNext())
+            yield break;
+        // The first is read at once, and a short list waits for no other thread.
+        var batch = ReadBatch(batches.Current, keeps: true);
+        var ahead = batches.MoveNext() ? new ReadAhead(this, batches, cancellationToken) : null;
         try
         {
-            // The first is read at once, so that a short list waits for no other thread.
-            for (var batch = batches.MoveNext() ? ReadBatch(batches.Current, keeps: true) : null; batch is not null; batch = ahead.TryDequeue(out var next) ? await next.ConfigureAwait(false) : null)
+            while (batch is not null)
             {
                 using (batch)
                 {
                     cancellationToken.ThrowIfCancellationRequested();
-                    while (ahead.Count < BatchesAhead && batches.MoveNext())
-                    {
-                        var (objects, keeps) = (batches.Current, ++begun < KeptBatches);
-                        ahead.Enqueue(Task.Run(() => ReadBatch(objects, keeps), CancellationToken.None));
-                    }
                     for (var index = 0; index < batch.Objects.Length; index++)
-                    {
-                        var (identity, version) = batch.Objects[index];
-                        yield return new StoredObject(identity, version.ResourceVersion, batch.States.WrittenMemory[(index == 0 ? 0 : batch.Ends[index - 1])..batch.Ends[index]]);
-                    }
+                        yield return batch.At(index);
                 }
+                batch = ahead is null ? null : await ahead.NextAsync(cancellationToken).ConfigureAwait(false);
             }
         }
         finally
         {
-            foreach (var left in ahead)
-            {
-                await ((Task)left).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                if (left.IsCompletedSuccessfully)
-                    (await left.ConfigureAwait(false)).Dispose();
-            }
+            if (ahead is not null)
+                await ahead.DisposeAsync().ConfigureAwait(false);
         }
     }
 
@@ -290,6 +282,7 @@ public sealed class SqliteSnapshotStore : ISnapshotStore
     {
         _current.Dispose();
         _writing.Dispose();
+        _decoding.Dispose();
         return ValueTask.CompletedTask;
     }
 
@@ -475,7 +468,68 @@ public sealed class SqliteSnapshotStore : ISnapshotStore
     /// <summary>Objects with their states, one behind the other.</summary>
     sealed record StateBatch((ObjectIdentity Identity, VersionRow Version)[] Objects, PooledBufferWriter States, int[] Ends) : IDisposable
     {
+        public StoredObject At(int index) => new(Objects[index].Identity, Objects[index].Version.ResourceVersion, States.WrittenMemory[(index == 0 ? 0 : Ends[index - 1])..Ends[index]]);
+
         public void Dispose() => States.Dispose();
+    }
+
+    /// <summary>Finds the objects of a list from the current batch on, and reads their states, as far ahead of who writes them as <see cref="BatchesAhead"/>.</summary>
+    sealed class ReadAhead : IAsyncDisposable
+    {
+        readonly SqliteSnapshotStore _store;
+        readonly Channel<Task<StateBatch>> _batches = Channel.CreateBounded<Task<StateBatch>>(new BoundedChannelOptions(BatchesAhead) { SingleReader = true, SingleWriter = true });
+        readonly CancellationTokenSource _stop;
+        readonly Task _finding;
+
+        public ReadAhead(SqliteSnapshotStore store, IEnumerator<(ObjectIdentity Identity, VersionRow Version)[]> batches, CancellationToken cancellationToken)
+        {
+            (_store, _stop) = (store, CancellationTokenSource.CreateLinkedTokenSource(cancellationToken));
+            _finding = Task.Run(() => FindAsync(batches), CancellationToken.None);
+        }
+
+        /// <summary>The next batch, or null at the end of the list.</summary>
+        public async ValueTask<StateBatch?> NextAsync(CancellationToken cancellationToken)
+        {
+            while (await _batches.Reader.WaitToReadAsync(cancellationToken).ConfigureAwait(false))
+            {
+                if (_batches.Reader.TryRead(out var batch))
+                    return await batch.ConfigureAwait(false);
+            }
+            return null;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await _stop.CancelAsync().ConfigureAwait(false);
+            await _finding.ConfigureAwait(false);
+            while (_batches.Reader.TryRead(out var left))
+            {
+                await ((Task)left).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                if (left.IsCompletedSuccessfully)
+                    (await left.ConfigureAwait(false)).Dispose();
+            }
+            _stop.Dispose();
+        }
+
+        async Task FindAsync(IEnumerator<(ObjectIdentity Identity, VersionRow Version)[]> batches)
+        {
+            try
+            {
+                for (var number = 1; await _batches.Writer.WaitToWriteAsync(_stop.Token).ConfigureAwait(false); number++)
+                {
+                    var (objects, keeps) = (batches.Current, number < KeptBatches);
+                    _batches.Writer.TryWrite(_store._decoding.Run(() => _store.ReadBatch(objects, keeps)));
+                    if (!batches.MoveNext())
+                        break;
+                }
+                _batches.Writer.Complete();
+            }
+            catch (Exception exception)
+            {
+                // Who reads the list is told, after what was found before.
+                _batches.Writer.Complete(exception);
+            }
+        }
     }
 
     /// <summary>The current generation, held open.</summary>
