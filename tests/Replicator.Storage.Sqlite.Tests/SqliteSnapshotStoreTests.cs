@@ -1,3 +1,4 @@
+using Replicator.Core.Kubernetes;
 using Replicator.Core.Storage;
 using Replicator.TestKit;
 using Replicator.TestKit.Stores;
@@ -64,5 +65,29 @@ public sealed class SqliteSnapshotStoreTests : SnapshotStoreConformance
             File.Delete(file);
         await OpenAsync();
         Assert.Equal(0, await Snapshots.GetCheckpointAsync(Cancel));
+    }
+
+    [Fact]
+    public async Task A_damaged_state_far_down_a_list_is_told_after_what_stands_before_it()
+    {
+        var query = await RecordManyAsync();
+        var all = await List(query);
+        await CloseAsync();
+        using (var connection = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={_folder.File("log.db")};Pooling=False"))
+        {
+            connection.Open();
+            using var command = connection.CreateCommand();
+            command.CommandText = $"UPDATE events SET body = x'00' WHERE object = (SELECT id FROM objects WHERE name = '{all[4000].Object.Name}' AND namespace = '{all[4000].Object.Namespace}')";
+            Assert.Equal(1, command.ExecuteNonQuery());
+        }
+        await OpenAsync();
+        var seen = new List<ObjectIdentity>();
+        await Assert.ThrowsAsync<StoreCorruptException>(async () =>
+        {
+            await foreach (var one in Snapshots.ListAsync(query, Cancel))
+                seen.Add(one.Object);
+        });
+        Assert.Equal(all.Take(seen.Count).Select(one => one.Object), seen);
+        Assert.InRange(seen.Count, 4000 - 64, 4000);
     }
 }

@@ -14,6 +14,9 @@ namespace Replicator.TestKit.Stores;
 /// <summary>What every snapshot store must answer: the same as a naive fold of the log. A store's tests derive from it.</summary>
 public abstract class SnapshotStoreConformance : IAsyncLifetime
 {
+    // More objects than a store finds at a time.
+    const int Many = 5000;
+
     static readonly ResourceType Pods = new("", "v1", "pods", "Pod", Namespaced: true);
     static readonly ResourceType Deployments = new("apps", "v1", "deployments", "Deployment", Namespaced: true);
     static readonly DateTimeOffset Start = new(2026, 1, 1, 3, 0, 0, TimeSpan.Zero);
@@ -108,6 +111,33 @@ public abstract class SnapshotStoreConformance : IAsyncLifetime
         await Record("d", [(1, 1, false)]);
         await again.CatchUpAsync(Cancel);
         Assert.Single(await List(new ObjectQuery { Cluster = "d", Type = Pods.GroupResource, Cut = Cut.Now }));
+    }
+
+    [Fact]
+    public async Task A_long_list_comes_whole_and_in_order_and_may_be_left_at_any_point()
+    {
+        var query = await RecordManyAsync();
+        var all = await List(query);
+        Assert.Equal(Many, all.Count);
+        Assert.Equal(all.Select(one => (one.Object.Namespace, one.Object.Name)).Order(), all.Select(one => (one.Object.Namespace, one.Object.Name)));
+        foreach (var left in (int[])[1, 63, 64, 65, 200, 3000, Many - 1])
+        {
+            var seen = new List<ObjectIdentity>();
+            await foreach (var one in Snapshots.ListAsync(query, Cancel))
+            {
+                seen.Add(one.Object);
+                if (seen.Count == left)
+                    break;
+            }
+            Assert.Equal(all.Take(left).Select(one => one.Object), seen);
+        }
+        using var gone = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+        {
+            await foreach (var _ in Snapshots.ListAsync(query, gone.Token))
+                await gone.CancelAsync();
+        });
+        Assert.Equal(Many, (await List(query)).Count);
     }
 
     [Fact]
@@ -566,7 +596,16 @@ public abstract class SnapshotStoreConformance : IAsyncLifetime
         return log;
     }
 
-    async Task<List<StoredObject>> List(ObjectQuery query)
+    /// <summary>More objects than are found at a time.</summary>
+    protected async Task<ObjectQuery> RecordManyAsync()
+    {
+        await Record("c", [.. Enumerable.Range(0, Many).Select(index => (index, 1, false))]);
+        using var projector = new Projector(Events, Snapshots);
+        await projector.CatchUpAsync(Cancel);
+        return new ObjectQuery { Cluster = "c", Type = Pods.GroupResource, Cut = Cut.AtTime(Start.AddYears(1)) };
+    }
+
+    protected async Task<List<StoredObject>> List(ObjectQuery query)
     {
         var list = new List<StoredObject>();
         await foreach (var one in Snapshots.ListAsync(query, Cancel))
