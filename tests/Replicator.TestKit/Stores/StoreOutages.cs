@@ -7,6 +7,7 @@ namespace Replicator.TestKit.Stores;
 public static class StoreOutages
 {
     const int BatchesBetween = 60;
+    static readonly TimeSpan RepeatPeriod = TimeSpan.FromMilliseconds(20);
 
     static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -16,7 +17,8 @@ public static class StoreOutages
     /// <param name="told">How many of their appends must fail before the store comes back: 0 where they wait for it instead.</param>
     /// <param name="away">Takes it away.</param>
     /// <param name="back">Brings it back.</param>
-    public static async Task AssertNothingIsLostAsync(IEventStore store, int outages, int told, Func<Task> away, Func<Task> back)
+    /// <param name="repeats">Whether it is taken away again until so many appends have failed: where it is away for an instant only, which may fall between two appends.</param>
+    public static async Task AssertNothingIsLostAsync(IEventStore store, int outages, int told, Func<Task> away, Func<Task> back, bool repeats = false)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
         var returned = new TaskCompletionSource();
@@ -43,6 +45,11 @@ public static class StoreOutages
             var before = Volatile.Read(ref unanswered);
             Volatile.Write(ref returned, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
             await away();
+            while (repeats && Volatile.Read(ref unanswered) < before + told && !writing.IsCompleted)
+            {
+                await Task.Delay(RepeatPeriod, TimeProvider.System, Cancel);
+                await away();
+            }
             await EventStoreConformance.Until(() => Volatile.Read(ref unanswered) >= before + told, writing);
             await back();
             Volatile.Read(ref returned).SetResult();
