@@ -200,12 +200,12 @@ public sealed class SqliteEventStore : IEventStore
     }
 
     /// <summary>Appends the states of events to a buffer, one after another; what the snapshots read bodies with.</summary>
-    internal void ReadStates(ReadOnlySpan<long> positions, PooledBufferWriter output, Span<int> ends, bool keeps = true)
+    internal int ReadStates(ReadOnlySpan<long> positions, PooledBufferWriter output, Span<int> ends, bool keeps = true, int enough = int.MaxValue)
     {
         var reader = Rent();
         try
         {
-            reader.ReadStates(positions, output, ends, keeps);
+            return reader.ReadStates(positions, output, ends, keeps, enough);
         }
         finally
         {

@@ -18,6 +18,8 @@ public sealed class SqliteSnapshotStore : ISnapshotStore
 {
     const int ChunkObjects = 4096;
     const int BatchStates = 64;
+    // Of large objects fewer are read at a time.
+    const int BatchBytes = 4 * 1024 * 1024;
     // States are made from others before them, which takes most of a long list's time: as many threads as there are cores share it. Each batch is a few hundred KB of pods.
     const int BatchesAhead = 4;
     // A list of a namespace is asked for again; one of everything would only drive out what is.
@@ -91,10 +93,11 @@ public sealed class SqliteSnapshotStore : ISnapshotStore
                 using (batch)
                 {
                     cancellationToken.ThrowIfCancellationRequested();
-                    for (var index = 0; index < batch.Objects.Length; index++)
+                    for (var index = 0; index < batch.Count; index++)
                         yield return batch.At(index);
                 }
-                batch = ahead is null ? null : await ahead.NextAsync(cancellationToken).ConfigureAwait(false);
+                batch = batch.Left.Length > 0 ? ReadBatch(batch.Left, keeps: false)
+                    : ahead is null ? null : await ahead.NextAsync(cancellationToken).ConfigureAwait(false);
             }
         }
         finally
@@ -381,20 +384,20 @@ public sealed class SqliteSnapshotStore : ISnapshotStore
     /// <summary>What <see cref="Chunks"/> finds, in the pieces whose states are read at a time.</summary>
     static IEnumerable<(ObjectIdentity Identity, VersionRow Version)[]> Batches(SnapshotGeneration generation, ObjectQuery query) => Chunks(generation, query).SelectMany(chunk => chunk.Chunk(BatchStates));
 
-    StateBatch ReadBatch((ObjectIdentity Identity, VersionRow Version)[] objects, bool keeps)
+    StateBatch ReadBatch(ReadOnlyMemory<(ObjectIdentity Identity, VersionRow Version)> objects, bool keeps)
     {
-        var batch = new StateBatch(objects, new PooledBufferWriter(), new int[objects.Length]);
+        var states = new PooledBufferWriter();
         try
         {
             Span<long> positions = stackalloc long[objects.Length];
             for (var index = 0; index < objects.Length; index++)
-                positions[index] = objects[index].Version.Position;
-            _log.ReadStates(positions, batch.States, batch.Ends, keeps);
-            return batch;
+                positions[index] = objects.Span[index].Version.Position;
+            var ends = new int[objects.Length];
+            return new StateBatch(objects, states, ends, _log.ReadStates(positions, states, ends, keeps, BatchBytes));
         }
         catch
         {
-            batch.Dispose();
+            states.Dispose();
             throw;
         }
     }
@@ -465,10 +468,17 @@ public sealed class SqliteSnapshotStore : ISnapshotStore
         }
     }
 
-    /// <summary>Objects with their states, one behind the other.</summary>
-    sealed record StateBatch((ObjectIdentity Identity, VersionRow Version)[] Objects, PooledBufferWriter States, int[] Ends) : IDisposable
+    /// <summary>Objects of which the first <paramref name="Count"/> have their states, one behind the other.</summary>
+    sealed record StateBatch(ReadOnlyMemory<(ObjectIdentity Identity, VersionRow Version)> Objects, PooledBufferWriter States, int[] Ends, int Count) : IDisposable
     {
-        public StoredObject At(int index) => new(Objects[index].Identity, Objects[index].Version.ResourceVersion, States.WrittenMemory[(index == 0 ? 0 : Ends[index - 1])..Ends[index]]);
+        /// <summary>Those that are still to be read.</summary>
+        public ReadOnlyMemory<(ObjectIdentity Identity, VersionRow Version)> Left => Objects[Count..];
+
+        public StoredObject At(int index)
+        {
+            var (identity, version) = Objects.Span[index];
+            return new StoredObject(identity, version.ResourceVersion, States.WrittenMemory[(index == 0 ? 0 : Ends[index - 1])..Ends[index]]);
+        }
 
         public void Dispose() => States.Dispose();
     }

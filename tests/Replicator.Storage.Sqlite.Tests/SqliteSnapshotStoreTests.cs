@@ -1,4 +1,8 @@
+using Replicator.Core.Events;
 using Replicator.Core.Kubernetes;
+using Replicator.Core.Projecting;
+using Replicator.Core.Recording;
+using Replicator.Core.Redaction;
 using Replicator.Core.Storage;
 using Replicator.TestKit;
 using Replicator.TestKit.Stores;
@@ -8,6 +12,8 @@ namespace Replicator.Storage.Sqlite.Tests;
 
 public sealed class SqliteSnapshotStoreTests : SnapshotStoreConformance
 {
+    static readonly ResourceType Type = new("", "v1", "configmaps", "ConfigMap", Namespaced: true);
+
     readonly TemporaryFolder _folder = new();
     SqliteDataFolder? _data;
 
@@ -89,5 +95,35 @@ public sealed class SqliteSnapshotStoreTests : SnapshotStoreConformance
         });
         Assert.Equal(all.Take(seen.Count).Select(one => one.Object), seen);
         Assert.InRange(seen.Count, 4000 - 64, 4000);
+    }
+
+    [Fact]
+    public async Task A_list_of_large_objects_is_read_a_few_at_a_time()
+    {
+        const int large = 1_500_000;
+        var recorded = new Dictionary<string, byte[]>();
+        using (var recorder = await StreamRecorder.OpenAsync(Events, "c", Type.GroupResource, new Redactor(new byte[RedactionKey.Length]), TimeProvider.System, Cancel))
+        {
+            var noise = new Random(7);
+            for (var number = 0; number < 12; number++)
+            {
+                var text = $$$"""{"apiVersion":"v1","data":"{{{string.Concat(Enumerable.Range(0, large).Select(_ => (char)noise.Next('a', 'z')))}}}","kind":"ConfigMap","metadata":{"name":"a-{{{number:D2}}}","namespace":"shop","resourceVersion":"{{{number + 1}}}","uid":"uid-{{{number}}}"}}""";
+                recorded.Add($"a-{number:D2}", System.Text.Encoding.UTF8.GetBytes(text));
+                await recorder.HandleAsync([new Delta { Kind = DeltaKind.Added, ResourceVersion = $"{number + 1}", ObservedAt = DateTimeOffset.UnixEpoch, Provenance = Provenance.Watch, Type = Type, Object = recorded[$"a-{number:D2}"] }], Cancel);
+            }
+        }
+        using var projector = new Projector(Events, Snapshots);
+        await projector.CatchUpAsync(Cancel);
+        var most = 0;
+        var names = new List<string>();
+        await foreach (var one in Snapshots.ListAsync(new ObjectQuery { Cluster = "c", Type = Type.GroupResource, Cut = Cut.Now }, Cancel))
+        {
+            names.Add(one.Object.Name);
+            Assert.True(one.State.Span.SequenceEqual(recorded[one.Object.Name]));
+            Assert.True(System.Runtime.InteropServices.MemoryMarshal.TryGetArray(one.State, out var segment));
+            most = Math.Max(most, segment.Offset + segment.Count);
+        }
+        Assert.Equal(recorded.Keys, names);
+        Assert.InRange(most, 2 * large, 4 * large);
     }
 }

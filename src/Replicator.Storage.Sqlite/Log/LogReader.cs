@@ -105,24 +105,28 @@ sealed class LogReader : IDisposable
         return infos;
     }
 
-    /// <summary>Appends the states that events brought to <paramref name="output"/>; where each ends is put into <paramref name="ends"/>. Position 0 is no event, and brings nothing.</summary>
+    /// <summary>Appends the states that events brought to <paramref name="output"/>, until it holds <paramref name="enough"/>; where each ends is put into <paramref name="ends"/>. Position 0 is no event, and brings nothing.</summary>
     /// <param name="positions">The events.</param>
     /// <param name="output">Gets the states.</param>
     /// <param name="ends">Gets the ends.</param>
     /// <param name="keeps">Whether they may soon be asked for again.</param>
+    /// <param name="enough">The bytes after which no further state is read; the first is read in any case.</param>
+    /// <returns>How many of the events were read.</returns>
     /// <exception cref="StoreCorruptException">There is no such event.</exception>
-    public void ReadStates(ReadOnlySpan<long> positions, PooledBufferWriter output, Span<int> ends, bool keeps)
+    public int ReadStates(ReadOnlySpan<long> positions, PooledBufferWriter output, Span<int> ends, bool keeps, int enough)
     {
         // In one read: each that SQLite begins and ends takes and gives back a lock of the file, which costs more than what is read.
         _database.Execute("BEGIN");
         try
         {
-            for (var index = 0; index < positions.Length; index++)
+            var count = 0;
+            while (count < positions.Length && (count == 0 || output.WrittenCount < enough))
             {
-                if (positions[index] != 0)
-                    ReadState(positions[index], output, keeps);
-                ends[index] = output.WrittenCount;
+                if (positions[count] != 0)
+                    ReadState(positions[count], output, keeps);
+                ends[count++] = output.WrittenCount;
             }
+            return count;
         }
         finally
         {
