@@ -1,6 +1,8 @@
+using System.Runtime.CompilerServices;
 using Replicator.Core.Events;
 using Replicator.Core.Kubernetes;
 using Replicator.Core.Storage;
+using Replicator.TestKit;
 
 namespace Replicator.Bus.Tests;
 
@@ -37,6 +39,8 @@ static class Changes
     public static ValueTask<AppendResult> AppendAsync(IEventStore store, string cluster, int first, int count, int objects, CancellationToken cancellationToken) => store.AppendAsync(
         new StreamId(cluster, Pods.GroupResource), ExpectedRevision.Any, [.. Enumerable.Range(first, count).Select(version => Modified(cluster, Pods, "shop", $"web-{version % objects}", version))], cancellationToken);
 
+    public static Task Until(Func<bool> condition, CancellationToken cancellationToken, [CallerArgumentExpression(nameof(condition))] string text = "") =>
+        Eventually.HoldsAsync(condition, cancellationToken, longest: Eventually.Work, text: text);
 }
 
 /// <summary>A place for positions that can be watched.</summary>

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Time.Testing;
-using Replicator.TestKit;
 using Replicator.TestKit.Rabbit;
 using Replicator.TestKit.Stores;
 using Xunit;
@@ -18,7 +17,7 @@ static class Expectations
         var latest = new Dictionary<string, long>();
         while (seen.Count < expected.Count)
         {
-            await Eventually.HoldsAsync(() => subscriber.Received.Count > taken, cancellationToken);
+            await Changes.Until(() => subscriber.Received.Count > taken, cancellationToken);
             foreach (var message in subscriber.Received.Skip(taken).ToList())
             {
                 taken++;

@@ -5,7 +5,6 @@ using Microsoft.Extensions.Hosting;
 using Replicator.Contracts;
 using Replicator.Core.Events;
 using Replicator.Core.Publishing;
-using Replicator.TestKit;
 using Replicator.TestKit.Stores;
 using Xunit;
 
@@ -30,7 +29,7 @@ public sealed class PublishingTests
 
         for (var i = 0; i < 200; i++)
             await Changes.AppendAsync(store, "test", i, 1, objects: 1, Cancel);
-        await Eventually.HoldsAsync(() => received.Count == 200 && checkpoints.Position == 200, Cancel);
+        await Changes.Until(() => received.Count == 200 && checkpoints.Position == 200, Cancel);
 
         Assert.Equal(Enumerable.Range(1, 200).Select(position => (long)position), received.Select(change => change.Position));
         Assert.All(received, change => Assert.Equal(("MODIFIED", "pods", "watch"), (change.Type, change.Resource, change.Provenance)));

@@ -6,7 +6,6 @@ using Replicator.Core.Events;
 using Replicator.Core.Kubernetes;
 using Replicator.Core.Publishing;
 using Replicator.Core.Storage;
-using Replicator.TestKit;
 using Replicator.TestKit.Network;
 using Replicator.TestKit.Rabbit;
 using Replicator.TestKit.Stores;
@@ -33,7 +32,7 @@ public sealed class RabbitMqTests(RabbitMqFixture fixture) : IClassFixture<Rabbi
         await using var publisher = await StartAsync(store, checkpoints, Broker.Port);
         for (var i = 0; i < 2000; i += 100)
             await Changes.AppendAsync(store, _cluster, i, 100, objects: 30, Cancel);
-        await Eventually.HoldsAsync(() => checkpoints.Position == 2000, Cancel);
+        await Changes.Until(() => checkpoints.Position == 2000, Cancel);
 
         await subscriber.AssertCompleteAsync(store, Cancel);
         Assert.Equal(2000, subscriber.Received.Count);
@@ -61,12 +60,12 @@ public sealed class RabbitMqTests(RabbitMqFixture fixture) : IClassFixture<Rabbi
             await store.AppendAsync(new StreamId(_cluster, type.GroupResource), ExpectedRevision.Any, [Changes.Modified(_cluster, type, @namespace, "x", ++version)], Cancel);
         var checkpoints = new Checkpoints();
         await using var publisher = await StartAsync(store, checkpoints, Broker.Port);
-        await Eventually.HoldsAsync(() => checkpoints.Position == 6, Cancel);
+        await Changes.Until(() => checkpoints.Position == 6, Cancel);
 
         foreach (var (subscriber, expected) in ((RabbitSubscriber, long[])[])[(everything, [1, 2, 3, 4, 5, 6]), (ofType, [4, 5]), (ofNamespace, [2, 3, 5]), (ofNodes, [6])])
         {
             await subscriber.ConsumeAsync(Cancel);
-            await Eventually.HoldsAsync(() => subscriber.Received.Count >= expected.Length, Cancel);
+            await Changes.Until(() => subscriber.Received.Count >= expected.Length, Cancel);
             Assert.Equal(expected, subscriber.Received.Select(message => message.Position).Order());
         }
     }
@@ -82,7 +81,7 @@ public sealed class RabbitMqTests(RabbitMqFixture fixture) : IClassFixture<Rabbi
         await store.AppendAsync(new StreamId(_cluster, Changes.Pods.GroupResource), ExpectedRevision.Any, events, Cancel);
         var checkpoints = new Checkpoints();
         await using var publisher = await StartAsync(store, checkpoints, Broker.Port);
-        await Eventually.HoldsAsync(() => checkpoints.Position == 1000, Cancel);
+        await Changes.Until(() => checkpoints.Position == 1000, Cancel);
 
         await subscriber.AssertCompleteAsync(store, Cancel);
         var received = subscriber.Received.ToList();
@@ -103,15 +102,15 @@ public sealed class RabbitMqTests(RabbitMqFixture fixture) : IClassFixture<Rabbi
         await using var publisher = await StartAsync(store, checkpoints, Broker.Port);
         for (var i = 0; i < 1000; i += 50)
             await Changes.AppendAsync(store, _cluster, i, 50, objects: 7, Cancel);
-        await Eventually.HoldsAsync(() => checkpoints.Position > 0, Cancel);
+        await Changes.Until(() => checkpoints.Position > 0, Cancel);
 
         await Broker.KillAsync();
         for (var i = 1000; i < 2000; i += 50)
             await Changes.AppendAsync(store, _cluster, i, 50, objects: 7, Cancel);
-        await Eventually.HoldsAsync(() => publisher.Publisher.Waiting > TimeSpan.Zero, Cancel);
+        await Changes.Until(() => publisher.Publisher.Waiting > TimeSpan.Zero, Cancel);
         Assert.True(checkpoints.Position < 2000);
         await Broker.StartAgainAsync(Cancel);
-        await Eventually.HoldsAsync(() => checkpoints.Position == 2000, Cancel);
+        await Changes.Until(() => checkpoints.Position == 2000, Cancel);
 
         await subscriber.AssertCompleteAsync(store, Cancel);
     }
@@ -129,10 +128,10 @@ public sealed class RabbitMqTests(RabbitMqFixture fixture) : IClassFixture<Rabbi
             var reached = proxy.Forwarded;
             await Changes.AppendAsync(store, _cluster, cut * 1000, 1000, objects: 11, Cancel);
             // In the midst of a page: after some of its messages, before most of them.
-            await Eventually.HoldsAsync(() => proxy.Forwarded > reached + 50_000, Cancel);
+            await Changes.Until(() => proxy.Forwarded > reached + 50_000, Cancel);
             proxy.Reset();
         }
-        await Eventually.HoldsAsync(() => checkpoints.Position == 3000, Cancel);
+        await Changes.Until(() => checkpoints.Position == 3000, Cancel);
 
         Assert.True(proxy.Connections > 3);
         await subscriber.AssertCompleteAsync(store, Cancel);
@@ -150,23 +149,23 @@ public sealed class RabbitMqTests(RabbitMqFixture fixture) : IClassFixture<Rabbi
         using var meters = new Gauges();
         await using var publisher = await RunningPublisher.StartAsync(store, checkpoints, Options(proxy.Port) with { Window = 16 }, time, running => running.Stalled += faults.Enqueue, Cancel);
         await Changes.AppendAsync(store, _cluster, 0, 100, objects: 100, Cancel);
-        await Eventually.HoldsAsync(() => checkpoints.Position == 100, Cancel);
+        await Changes.Until(() => checkpoints.Position == 100, Cancel);
         var connections = proxy.Connections;
 
         await Broker.SetDiskAlarmAsync(raised: true, Cancel);
         try
         {
             await Changes.AppendAsync(store, _cluster, 100, 5000, objects: 1000, Cancel);
-            await Eventually.HoldsAsync(() => meters.Read("replicator.publisher.in_flight") == 16, Cancel);
+            await Changes.Until(() => meters.Read("replicator.publisher.in_flight") == 16, Cancel);
             // It is asked after ten seconds, and its answer takes the time that it takes.
             time.Advance(TimeSpan.FromSeconds(10));
-            await Eventually.HoldsAsync(() => meters.Read("replicator.publisher.blocked") == 1, Cancel);
+            await Changes.Until(() => meters.Read("replicator.publisher.blocked") == 1, Cancel);
             for (var waited = TimeSpan.Zero; waited < TimeSpan.FromHours(1); waited += TimeSpan.FromSeconds(10))
             {
                 await time.PassAsync(TimeSpan.FromSeconds(10), Cancel);
                 Assert.Equal(16, meters.Read("replicator.publisher.in_flight"));
             }
-            await Eventually.HoldsAsync(() => faults.Any(fault => fault!.Contains("it takes no messages for now: low on disk", StringComparison.Ordinal)), Cancel);
+            await Changes.Until(() => faults.Any(fault => fault!.Contains("it takes no messages for now: low on disk", StringComparison.Ordinal)), Cancel);
             Assert.StartsWith($"RabbitMQ at 127.0.0.1:{proxy.Port} has confirmed nothing for", faults.Last());
             Assert.Contains("5000 positions of the log wait", faults.Last());
             Assert.Equal(100, checkpoints.Position);
@@ -177,11 +176,11 @@ public sealed class RabbitMqTests(RabbitMqFixture fixture) : IClassFixture<Rabbi
         {
             await Broker.SetDiskAlarmAsync(raised: false, Cancel);
         }
-        await Eventually.HoldsAsync(() => checkpoints.Position == 5100, Cancel);
+        await Changes.Until(() => checkpoints.Position == 5100, Cancel);
         time.Advance(Publisher.Patience);
-        await Eventually.HoldsAsync(() => faults.Last() is null, Cancel);
+        await Changes.Until(() => faults.Last() is null, Cancel);
         Assert.Equal(0, publisher.Publisher.Lag);
-        await Eventually.HoldsAsync(() => meters.Read("replicator.publisher.blocked") == 0, Cancel);
+        await Changes.Until(() => meters.Read("replicator.publisher.blocked") == 0, Cancel);
         // The one by which it was asked; nothing was sent again in all that time.
         Assert.Equal(connections + 1, proxy.Connections);
         await subscriber.AssertCompleteAsync(store, Cancel);
@@ -199,13 +198,13 @@ public sealed class RabbitMqTests(RabbitMqFixture fixture) : IClassFixture<Rabbi
         using var meters = new Gauges();
         await using var publisher = await RunningPublisher.StartAsync(store, checkpoints, Options(proxy.Port), time, null, Cancel);
         await Changes.AppendAsync(store, _cluster, 0, 100, objects: 100, Cancel);
-        await Eventually.HoldsAsync(() => checkpoints.Position == 100, Cancel);
+        await Changes.Until(() => checkpoints.Position == 100, Cancel);
 
         proxy.Cut();
         const int changes = 20_000;
         for (var i = 100; i < changes; i += 100)
             await Changes.AppendAsync(store, _cluster, i, 100, objects: 100, Cancel);
-        await Eventually.HoldsAsync(() => meters.Read("replicator.publisher.retries") > 0, Cancel);
+        await Changes.Until(() => meters.Read("replicator.publisher.retries") > 0, Cancel);
         var before = GC.GetTotalMemory(forceFullCollection: true);
         for (var waited = TimeSpan.Zero; waited < TimeSpan.FromHours(1); waited += TimeSpan.FromSeconds(5))
         {
@@ -238,11 +237,11 @@ public sealed class RabbitMqTests(RabbitMqFixture fixture) : IClassFixture<Rabbi
         var options = Options(proxy.Port);
         await using var publisher = await RunningPublisher.StartAsync(store, checkpoints, options, time, null, Cancel);
         await Changes.AppendAsync(store, _cluster, 0, 10, objects: 10, Cancel);
-        await Eventually.HoldsAsync(() => checkpoints.Position == 10, Cancel);
+        await Changes.Until(() => checkpoints.Position == 10, Cancel);
 
         proxy.Mute();
         await Changes.AppendAsync(store, _cluster, 10, 50, objects: 5, Cancel);
-        await Eventually.HoldsAsync(() => meters.Read("replicator.publisher.in_flight") == 5, Cancel);
+        await Changes.Until(() => meters.Read("replicator.publisher.in_flight") == 5, Cancel);
         while (meters.Read("replicator.publisher.retries") == 0)
             await time.PassAsync(TimeSpan.FromSeconds(1), Cancel);
         Assert.Equal(10, checkpoints.Position);
@@ -280,9 +279,9 @@ public sealed class RabbitMqTests(RabbitMqFixture fixture) : IClassFixture<Rabbi
         await Changes.AppendAsync(store, _cluster, 0, 100, objects: 10, Cancel);
         var checkpoints = new Checkpoints();
         await using var publisher = await StartAsync(store, checkpoints, proxy.Port);
-        await Eventually.HoldsAsync(() => publisher.Publisher.Waiting > TimeSpan.Zero, Cancel);
+        await Changes.Until(() => publisher.Publisher.Waiting > TimeSpan.Zero, Cancel);
         proxy.Mend();
-        await Eventually.HoldsAsync(() => checkpoints.Position == 100, Cancel);
+        await Changes.Until(() => checkpoints.Position == 100, Cancel);
         await subscriber.AssertCompleteAsync(store, Cancel);
     }
 
@@ -294,9 +293,9 @@ public sealed class RabbitMqTests(RabbitMqFixture fixture) : IClassFixture<Rabbi
         await using var store = new InMemoryEventStore();
         await Changes.AppendAsync(store, _cluster, 0, 1, objects: 1, Cancel);
         await using var publisher = await RunningPublisher.StartAsync(store, new Checkpoints(), Options(Broker.Port) with { Password = "wrong" }, time, running => running.Stalled += faults.Enqueue, Cancel);
-        await Eventually.HoldsAsync(() => publisher.Bus.LastError is not null, Cancel);
+        await Changes.Until(() => publisher.Bus.LastError is not null, Cancel);
         time.Advance(Publisher.Patience);
-        await Eventually.HoldsAsync(() => !faults.IsEmpty, Cancel);
+        await Changes.Until(() => !faults.IsEmpty, Cancel);
         Assert.True(faults.TryPeek(out var fault));
         Assert.StartsWith($"RabbitMQ at 127.0.0.1:{Broker.Port} has confirmed nothing for", fault);
         Assert.Contains("ACCESS_REFUSED", fault);

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Time.Testing;
-using Replicator.TestKit;
 using Replicator.TestKit.Rabbit;
 using Replicator.TestKit.Stores;
 using Xunit;
@@ -40,7 +39,7 @@ public sealed class SilentBrokerTests(RabbitMqFixture fixture) : IClassFixture<R
         var checkpoints = new Checkpoints();
         using var meters = new Gauges();
         await using var publisher = await RunningPublisher.StartAsync(store, checkpoints, Options(silent.Port), time, null, Cancel);
-        await Eventually.HoldsAsync(() => silent.HasFallenSilent, Cancel);
+        await Changes.Until(() => silent.HasFallenSilent, Cancel);
 
         // What is only a goodbye holds nothing up.
         while (step != AmqpStep.Close && meters.Read("replicator.publisher.retries") == 0)

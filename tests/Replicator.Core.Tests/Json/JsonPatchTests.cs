@@ -13,7 +13,7 @@ public sealed class JsonPatchTests
         var patch = Diff(from, to);
         Assert.Equal(Canonical(to), Apply(from, patch));
         Assert.Equal(Canonical(patch), Canonical(Canonical(patch)));
-    }, iter: 1_000);
+    }, iter: 4_000);
 
     [Fact]
     public void The_diff_of_equal_values_is_empty() =>

@@ -83,7 +83,7 @@ public sealed class JsonTapeTests
             }
             var text = bytes.ToArray();
             Assert.Equal(PlatformAccepts(text), Accepts(text));
-        }, iter: 5_000);
+        }, iter: 20_000);
 
     [Fact]
     public void Properties_are_found_by_their_unescaped_name_and_of_duplicates_the_last()

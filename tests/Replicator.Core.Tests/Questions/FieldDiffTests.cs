@@ -18,7 +18,7 @@ public sealed class FieldDiffTests
         Assert.Equal(from.AsSpan().SequenceEqual(to), changes.Count == 0);
         Assert.Equal(changes.Count, changes.Select(change => (change.Address, change.Kind)).Distinct().Count());
         Assert.Equal(Encoding.UTF8.GetString(to), Encoding.UTF8.GetString(CanonicalJson.ToArray(Encoding.UTF8.GetBytes(Apply(Encoding.UTF8.GetString(from), changes)))));
-    }, iter: 400);
+    }, iter: 1000);
 
     [Theory]
     [InlineData("""{"a":1}""", """{"a":1}""", "")]

@@ -12,7 +12,7 @@ public sealed class UnifiedDiffTests
         var diff = UnifiedDiff.Write("a", from, "b", to);
         Assert.Equal(from.SequenceEqual(to), diff.Length == 0);
         Assert.Equal(to, Apply(from, diff));
-    }, iter: 400);
+    }, iter: 1000);
 
     [Fact]
     public void Hunks_have_three_lines_of_context_and_near_ones_are_one()

@@ -24,7 +24,7 @@ public sealed class KubernetesYamlTests
         var text = new StringBuilder();
         Write(stream.Documents[0].RootNode, text);
         Assert.Equal(Shape(canonical), text.ToString());
-    }, iter: 400);
+    }, iter: 1000);
 
     /// <summary>The recorded output of <c>kubectl get -o yaml</c>, beside the objects of <c>-o json</c> at the same moment.</summary>
     [Theory]

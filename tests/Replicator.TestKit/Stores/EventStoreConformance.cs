@@ -552,7 +552,7 @@ public abstract class EventStoreConformance : IAsyncLifetime
     /// <summary>Waits for a condition that <paramref name="working"/> brings about; its failure is the test's.</summary>
     protected internal static async Task Until(Func<bool> condition, Task working, [CallerArgumentExpression(nameof(condition))] string text = "")
     {
-        await Eventually.HoldsAsync(() => working.IsCompleted || condition(), Cancel, text: text);
+        await Eventually.HoldsAsync(() => working.IsCompleted || condition(), Cancel, longest: Eventually.Work, text: text);
         if (working.IsCompleted)
             await working;
         Assert.True(condition(), "What the test waits for has ended without bringing it about.");
